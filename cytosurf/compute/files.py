@@ -1,0 +1,96 @@
+"""Files that are whole or absent: everything is written to a temporary name and renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path in the same folder, and rename it to `path` when the block succeeds.
+
+    The temporary name ends like `path` (``map.func.gii`` -> ``.tmp-xxxx-map.func.gii``), so that
+    libraries which choose a format by suffix work. When the block raises, the temporary file is
+    removed and whatever was at `path` stays as it was.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the finished file will be. Its folder is created if needed.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary path to write to.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{final.name}", dir=final.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write UTF-8 text to `path` through a temporary name; return the path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def write_npz(path: str | os.PathLike[str], **arrays: npt.ArrayLike) -> Path:
+    """Write named arrays as a compressed ``.npz`` through a temporary name; return the path.
+
+    Object arrays are refused by NumPy (``allow_pickle=False``).
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return Path(path)
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def arrays_sha256(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    """Return one SHA-256 of the content of named arrays, however they are stored.
+
+    For each name in sorted order: the name, the dtype in little-endian form, the shape, and the
+    little-endian bytes in C order. Two ``.npz`` files with the same content have the same hash,
+    whatever their compression.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The arrays; object arrays are not allowed.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"{name}\0{little.dtype.str}\0{array.shape}\0".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""What all tests share: a toy cortex that they make, and the real data where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import toy
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def real_data_directory():
+    """Return the folder with the real data, or None."""
+    named = os.environ.get("CYTOSURF_TEST_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def pytest_collection_modifyitems(items):
+    """Skip tests that need the real data where it is not there."""
+    if real_data_directory() is not None:
+        return
+    skip = pytest.mark.skip(reason="no real data: set CYTOSURF_TEST_DATA to its folder")
+    for item in items:
+        if "real_data" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the real data set (tests that ask for it carry the marker real_data)."""
+    folder = real_data_directory()
+    if folder is None:
+        pytest.skip("no real data: set CYTOSURF_TEST_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_cache(real_data, tmp_path_factory):
+    """A data directory into which the real data were imported; set as CYTOSURF_DATA."""
+    from cytosurf import data
+
+    cache = tmp_path_factory.mktemp("cytosurf-data")
+    before = os.environ.get("CYTOSURF_DATA")
+    os.environ["CYTOSURF_DATA"] = str(cache)
+    os.environ["CYTOSURF_OFFLINE"] = "1"
+    data.import_directory(real_data)
+    yield cache
+    os.environ.pop("CYTOSURF_OFFLINE")
+    if before is None:
+        os.environ.pop("CYTOSURF_DATA")
+    else:
+        os.environ["CYTOSURF_DATA"] = before
+
+
+@pytest.fixture(scope="session")
+def icosphere():
+    """A sphere of radius 100 with 642 vertices, outward-facing triangles."""
+    return toy.icosphere(3)
