@@ -1,0 +1,1 @@
+"""cytosurf: decode functional maps of the human cortex from its cellular architecture."""
