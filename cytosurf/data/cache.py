@@ -1,0 +1,140 @@
+"""The data directory: where the files of all sources lie on this machine.
+
+``<data directory>/<source>/<name>``. The data directory is the folder named by ``CYTOSURF_DATA``,
+or the user cache of the platform. A file is only ever put there after its content was checked,
+and is checked again, once per process, before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from cytosurf.compute.files import arrays_sha256, file_sha256
+from cytosurf.data.manifest import File
+from cytosurf.errors import InputError, MissingDataError
+
+
+def data_directory() -> Path:
+    """Return the folder that holds downloaded and imported data; it need not exist yet.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder named by the environment variable ``CYTOSURF_DATA``, or the user cache of the
+        platform (``~/.cache/cytosurf`` on Linux).
+    """
+    named = os.environ.get("CYTOSURF_DATA")
+    if named:
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_cache_path("cytosurf", appauthor=False)
+
+
+def is_offline() -> bool:
+    """Return whether downloads are switched off (``CYTOSURF_OFFLINE=1``)."""
+    return os.environ.get("CYTOSURF_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def location(source: str, name: str) -> Path:
+    """Return where a file of a source lies in the data directory, whether or not it is there."""
+    return data_directory() / source / name
+
+
+def embedded_path(relative: str) -> Path:
+    """Return a file of the embedded data set, which the BrainSpace package ships.
+
+    Parameters
+    ----------
+    relative : str
+        Path below ``brainspace/datasets``, e.g. ``"surfaces/conte69_32k_lh_sphere.gii"``.
+
+    Returns
+    -------
+    pathlib.Path
+        An existing file.
+
+    Raises
+    ------
+    MissingDataError
+        If the installed BrainSpace has no such file.
+
+    Examples
+    --------
+    >>> embedded_path("parcellations/mesulam_conte69.csv").stat().st_size
+    129968
+    """
+    # Not through brainspace.datasets: importing it takes two seconds and needs VTK.
+    with resources.as_file(resources.files("brainspace") / "datasets") as folder:
+        path = folder / relative
+    if not path.is_file():
+        raise MissingDataError(
+            "embedded data",
+            f"no file {path}",
+            "a file of the BrainSpace package",
+            "Reinstall it: pip install --force-reinstall brainspace",
+        )
+    return path
+
+
+def is_intact(file: File, path: Path) -> bool:
+    """Return whether `path` exists and has the content that the manifest demands of `file`.
+
+    Original files are compared by the SHA-256 of their bytes, converted ones by that of their
+    arrays. The answer is remembered for as long as size and time of the file stay the same.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    if file.converter is None:
+        if status.st_size != file.bytes:
+            return False
+        return _bytes_hash(path, status.st_mtime_ns) == file.upstream[0].sha256
+    return content_hash(path, status.st_size, status.st_mtime_ns) == file.content_sha256
+
+
+@lru_cache(maxsize=1024)
+def _bytes_hash(path: Path, _time_ns: int) -> str:
+    return file_sha256(path)
+
+
+@lru_cache(maxsize=1024)
+def content_hash(path: Path, _size: int, _time_ns: int) -> str | None:
+    """Return the hash of the arrays of an ``.npz``, or None if it cannot be read without pickle."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return arrays_sha256({name: archive[name] for name in archive.files})
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+@contextmanager
+def writable_folder(source: str) -> Iterator[Path]:
+    """Give the existing folder of a source, and report clearly when it cannot be written to.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made, is full or may not be written to.
+    """
+    folder = data_directory() / source
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise InputError(
+            f"data directory {data_directory()}",
+            f"{error.strerror or error} ({error.filename or folder})",
+            "a folder that can be written to",
+            "Set CYTOSURF_DATA to another folder.",
+        ) from error
