@@ -70,8 +70,8 @@ def embedded_path(relative: str) -> Path:
 
     Examples
     --------
-    >>> embedded_path("parcellations/mesulam_conte69.csv").stat().st_size
-    129968
+    >>> embedded_path("surfaces/conte69_32k_lh_sphere.gii").name
+    'conte69_32k_lh_sphere.gii'
     """
     # Not through brainspace.datasets: importing it takes two seconds and needs VTK.
     with resources.as_file(resources.files("brainspace") / "datasets") as folder:
@@ -81,7 +81,7 @@ def embedded_path(relative: str) -> Path:
             "embedded data",
             f"no file {path}",
             "a file of the BrainSpace package",
-            "Reinstall it: pip install --force-reinstall brainspace",
+            "If it should be there, reinstall it: pip install --force-reinstall brainspace",
         )
     return path
 
@@ -90,27 +90,30 @@ def is_intact(file: File, path: Path) -> bool:
     """Return whether `path` exists and has the content that the manifest demands of `file`.
 
     Original files are compared by the SHA-256 of their bytes, converted ones by that of their
-    arrays. The answer is remembered for as long as size and time of the file stay the same.
+    arrays.
     """
-    try:
-        status = path.stat()
-    except OSError:
+    if not path.is_file():
         return False
-    if file.converter is None:
-        if status.st_size != file.bytes:
-            return False
-        return _bytes_hash(path, status.st_mtime_ns) == file.upstream[0].sha256
-    return content_hash(path, status.st_size, status.st_mtime_ns) == file.content_sha256
+    if file.converter is not None:
+        return npz_content_sha256(path) == file.content_sha256
+    return path.stat().st_size == file.bytes and file_sha256(path) == file.upstream[0].sha256
+
+
+def is_intact_remembered(file: File, path: Path) -> bool:
+    """Do the same as `is_intact`, once per process as long as size and time of the file stay."""
+    if not path.is_file():
+        return False
+    status = path.stat()
+    return _intact_at(file, path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=1024)
-def _bytes_hash(path: Path, _time_ns: int) -> str:
-    return file_sha256(path)
+def _intact_at(file: File, path: Path, _size: int, _time_ns: int) -> bool:
+    return is_intact(file, path)
 
 
-@lru_cache(maxsize=1024)
-def content_hash(path: Path, _size: int, _time_ns: int) -> str | None:
-    """Return the hash of the arrays of an ``.npz``, or None if it cannot be read without pickle."""
+def npz_content_sha256(path: Path) -> str | None:
+    """Return the hash of the arrays of an ``.npz``, or None if it is damaged or needs pickle."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return arrays_sha256({name: archive[name] for name in archive.files})
@@ -120,7 +123,7 @@ def content_hash(path: Path, _size: int, _time_ns: int) -> str | None:
 
 @contextmanager
 def writable_folder(source: str) -> Iterator[Path]:
-    """Give the existing folder of a source, and report clearly when it cannot be written to.
+    """Give the existing folder of a source, and say clearly when it cannot be written to.
 
     Raises
     ------
@@ -135,6 +138,6 @@ def writable_folder(source: str) -> Iterator[Path]:
         raise InputError(
             f"data directory {data_directory()}",
             f"{error.strerror or error} ({error.filename or folder})",
-            "a folder that can be written to",
+            "a folder that can be written to, with enough space",
             "Set CYTOSURF_DATA to another folder.",
         ) from error

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.data.manifest import File
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfError, InputError
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 
@@ -94,3 +95,30 @@ def read_gifti_points(path: Path) -> npt.NDArray[np.float32]:
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != 3:
         raise InputError(str(path), "no single array of coordinates", "a GIFTI surface")
     return np.ascontiguousarray(points, dtype=np.float32)
+
+
+def store_converted(file: File, paths: Sequence[Path], place: Path) -> None:
+    """Convert upstream files and store the arrays, if they have the content hash expected.
+
+    Parameters
+    ----------
+    file : File
+        A converted file.
+    paths : sequence of path
+        Its upstream files, already compared with their checksums.
+    place : path
+        Where the ``.npz`` is written, whole or not at all.
+
+    Raises
+    ------
+    CytosurfError
+        If the arrays differ from those that the manifest describes.
+    """
+    arrays = convert(file, paths)
+    if arrays_sha256(dict(arrays)) != file.content_sha256:
+        raise CytosurfError(
+            f"{file.name}: the upstream files are the right ones, but the arrays read from them "
+            "differ from those described in the manifest. Please report this, with the versions "
+            "of numpy and nibabel."
+        )
+    write_npz(place, **arrays)

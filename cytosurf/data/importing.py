@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from cytosurf.compute.files import arrays_sha256, atomic_path, file_sha256, write_npz
-from cytosurf.data.cache import content_hash, is_intact, location, writable_folder
-from cytosurf.data.convert import convert
-from cytosurf.data.manifest import File, Source, sources
+from cytosurf.compute.files import atomic_path
+from cytosurf.data.cache import is_intact, location, writable_folder
+from cytosurf.data.convert import store_converted
+from cytosurf.data.manifest import sources
 from cytosurf.data.notice import announce
+from cytosurf.data.recognise import Candidate, Recogniser
 from cytosurf.errors import CytosurfError, InputError
 
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """A file of a source and the file in the user's folder that it was recognised in."""
+    """A file of a source and the files of the user's folder that it was recognised in."""
 
     source: str
     name: str
-    origin: Path
+    origin: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class IncompleteFile:
 
 @dataclass(frozen=True)
 class UnknownFile:
-    """A file of the user's folder that was left alone, and why."""
+    """A file or folder of the user's folder that was left alone, and why."""
 
     path: Path
     reason: str
@@ -58,6 +57,11 @@ class ImportReport:
         Not converted, because some of the upstream files were not in the folder.
     unknown : tuple of UnknownFile
         Left alone.
+
+    Examples
+    --------
+    >>> print(ImportReport())
+    0 files imported, 0 already there, 0 incomplete, 0 unknown
     """
 
     imported: tuple[ImportedFile, ...] = ()
@@ -72,92 +76,14 @@ class ImportReport:
         )
 
 
-@dataclass
-class _Found:
-    """What the folder holds of one file of a source: the file itself, or its upstream parts."""
-
-    source: Source
-    file: File
-    whole: Path | None = None
-    parts: dict[int, Path] = field(default_factory=dict)
-
-    @property
-    def origin(self) -> Path | None:
-        """The file to name in the report, or None while parts are missing."""
-        if self.whole is None and len(self.parts) == len(self.file.upstream):
-            return self.parts[0]
-        return self.whole
-
-
-class _Index:
-    """All known hashes, and for each the files and parts that have them."""
-
-    def __init__(self, known: dict[str, Source]) -> None:
-        self.found: dict[tuple[str, str], _Found] = {}
-        self.names: dict[str, str] = {}
-        self.sizes: set[int] = set()
-        self.array_names: set[frozenset[str]] = set()
-        self.by_hash: dict[str, list[tuple[tuple[str, str], int | None]]] = {}
-        for source in known.values():
-            for file in source.files:
-                self._add(source, file)
-
-    def _add(self, source: Source, file: File) -> None:
-        key = (source.name, file.name)
-        self.found[key] = _Found(source, file)
-        self.names[file.name] = source.name
-        for part, upstream in enumerate(file.upstream):
-            self.sizes.add(upstream.bytes)
-            where = (key, None if file.converter is None else part)
-            self.by_hash.setdefault(upstream.sha256, []).append(where)
-        if file.content_sha256 is not None:
-            self.array_names.add(frozenset(str(upstream.array) for upstream in file.upstream))
-            self.by_hash.setdefault(file.content_sha256, []).append((key, None))
-
-    def take(self, path: Path) -> UnknownFile | None:
-        """Note what `path` is; return it with the reason if it is nothing known."""
-        try:
-            hashes = [file_sha256(path)] if path.stat().st_size in self.sizes else []
-            if self._may_be_converted(path):
-                status = path.stat()
-                hashes.append(content_hash(path, status.st_size, status.st_mtime_ns) or "")
-        except OSError as error:
-            return UnknownFile(path, f"could not be read: {error.strerror or error}")
-        places = [place for digest in hashes for place in self.by_hash.get(digest, [])]
-        for key, part in places:
-            if part is None:
-                self.found[key].whole = self.found[key].whole or path
-            else:
-                self.found[key].parts.setdefault(part, path)
-        if places:
-            return None
-        if path.name in self.names:
-            return UnknownFile(
-                path,
-                f"named like a file of {self.names[path.name]}, but its content is another: "
-                "another version, or damaged",
-            )
-        return UnknownFile(path, "not in any manifest")
-
-    def _may_be_converted(self, path: Path) -> bool:
-        """Look at the table of contents only, so that no foreign archive is read in full."""
-        if not zipfile.is_zipfile(path):
-            return False
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = frozenset(name.removesuffix(".npy") for name in archive.namelist())
-        except zipfile.BadZipFile:
-            return False
-        return names in self.array_names
-
-
 def import_directory(folder: str | os.PathLike[str]) -> ImportReport:
     """Take every file of a known source from a folder into the data directory.
 
     Files are recognised by their content, wherever they lie below the folder and whatever their
     names: by the checksum of the upstream bytes or, for converted files, by the hash of their
     arrays. A converted file is also made from its upstream files when all of them are there.
-    The folder itself is only read.
+    The folder itself is only read. The licence notice of a source is printed to standard error
+    when its first file is taken.
 
     Parameters
     ----------
@@ -177,65 +103,53 @@ def import_directory(folder: str | os.PathLike[str]) -> ImportReport:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise InputError(str(folder), "no such folder", "a folder with data files")
-    index = _Index(sources())
-    unknown = [left for path in _files_below(root) if (left := index.take(path))]
+    recogniser = Recogniser(sources().values())
+    unknown = _recognise_below(root, recogniser)
     imported: list[ImportedFile] = []
     already: list[ImportedFile] = []
     incomplete: list[IncompleteFile] = []
-    for found in index.found.values():
-        source, file = found.source, found.file
-        if found.origin is None:
-            if found.parts and not is_intact(file, location(source.name, file.name)):
-                n_needed = len(file.upstream)
-                incomplete.append(
-                    IncompleteFile(source.name, file.name, len(found.parts), n_needed)
-                )
-            continue
-        entry = ImportedFile(source.name, file.name, found.origin)
-        if is_intact(file, location(source.name, file.name)):
-            already.append(entry)
-            continue
-        announce(source)
-        _put(found)
-        imported.append(entry)
+    for found in recogniser.candidates:
+        name, file = found.source.name, found.file
+        intact = is_intact(file, location(name, file.name)) if found.whole or found.parts else True
+        if found.is_complete:
+            origin = (found.whole,) if found.whole else tuple(found.ordered_parts())
+            (already if intact else imported).append(ImportedFile(name, file.name, origin))
+            if not intact:
+                announce(found.source)
+                _put(found)
+        elif not intact:
+            n_needed = len(file.upstream)
+            incomplete.append(IncompleteFile(name, file.name, len(found.parts), n_needed))
     return ImportReport(tuple(imported), tuple(already), tuple(incomplete), tuple(unknown))
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root):
+def _recognise_below(root: Path, recogniser: Recogniser) -> list[UnknownFile]:
+    """Show every file below `root` to the recogniser; return those that it does not know."""
+    unknown: list[UnknownFile] = []
+
+    def note_unreadable(error: OSError) -> None:
+        reason = f"could not be read: {error.strerror or error}"
+        unknown.append(UnknownFile(Path(error.filename), reason))
+
+    for folder, subfolders, names in os.walk(root, onerror=note_unreadable):
         subfolders.sort()
         for name in sorted(names):
-            yield Path(folder, name)
+            path = Path(folder, name)
+            if reason := recogniser.take(path):
+                unknown.append(UnknownFile(path, reason))
+    return unknown
 
 
-def _put(found: _Found) -> None:
+def _put(found: Candidate) -> None:
     """Copy or convert one recognised file into the data directory."""
     file = found.file
     with writable_folder(found.source.name) as folder:
         place = folder / file.name
-        if found.whole is not None:
-            with atomic_path(place) as temporary:
-                shutil.copyfile(found.whole, temporary)
-                # The origin may have changed, or be on a failing disk: check what arrived.
-                if not is_intact(file, temporary):
-                    raise CytosurfError(f"{found.whole} changed while it was being copied.")
-        else:
-            put_converted(file, [found.parts[i] for i in range(len(file.upstream))], place)
-
-
-def put_converted(file: File, parts: list[Path], place: Path) -> None:
-    """Convert upstream files and store the arrays, if they have the content hash expected.
-
-    Raises
-    ------
-    CytosurfError
-        If the arrays differ from those that the manifest describes.
-    """
-    arrays = convert(file, parts)
-    if arrays_sha256(dict(arrays)) != file.content_sha256:
-        raise CytosurfError(
-            f"{file.name}: the upstream files are the right ones, but the arrays read from them "
-            "differ from those described in the manifest. Please report this, with the versions "
-            "of numpy and nibabel."
-        )
-    write_npz(place, **arrays)
+        if found.whole is None:
+            store_converted(file, found.ordered_parts(), place)
+            return
+        with atomic_path(place) as temporary:
+            shutil.copyfile(found.whole, temporary)
+            # The origin may have changed meanwhile, or lie on a failing disk.
+            if not is_intact(file, temporary):
+                raise CytosurfError(f"{found.whole} changed while it was being copied.")

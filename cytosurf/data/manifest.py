@@ -10,10 +10,11 @@ become the arrays of one ``.npz``, and the manifest also holds the hash of these
 from __future__ import annotations
 
 import difflib
+import json
 from functools import lru_cache
 from importlib import resources
-from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import (
@@ -109,7 +110,8 @@ class Source(_Model):
     homepage: Url
     licence: Text = Field(description="Terms of use in words, as they are stated upstream.")
     commercial_use: bool | None = Field(
-        description="Whether commercial use is allowed; null where upstream does not say."
+        description="Whether commercial use of all files is allowed; null where upstream does not "
+        "say. A file may be freer than its source, not stricter."
     )
     citations: tuple[Text, ...] = Field(min_length=1)
     access: Literal["download", "package", "project page"] = Field(
@@ -121,28 +123,42 @@ class Source(_Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _inherit_terms(cls, data: Any) -> Any:
+    def _inherit_terms(cls, data: object) -> object:
         """Give files without terms or citations of their own those of the source."""
         if not isinstance(data, dict) or not isinstance(data.get("files"), list | tuple):
             return data
         terms = {key: data[key] for key in ("licence", "commercial_use") if key in data}
         citations = {"citations": data["citations"]} if "citations" in data else {}
-        files = []
-        for file in data["files"]:
-            if isinstance(file, dict):
-                file = {**citations, **({} if file.get("licence") else terms), **file}
-            files.append(file)
+        files = [
+            {**citations, **({} if file.get("licence") else terms), **file}
+            if isinstance(file, dict)
+            else file
+            for file in data["files"]
+        ]
         return {**data, "files": files}
 
     @model_validator(mode="after")
     def _check_files(self) -> Source:
         if bool(self.files) != (self.access == "download"):
             raise ValueError("files are listed where, and only where, access is 'download'")
+        cautious = {False: 0, None: 1, True: 2}  # a source must not promise more than its files
+        if any(cautious[f.commercial_use] < cautious[self.commercial_use] for f in self.files):
+            raise ValueError("commercial_use of a file is stricter than that of the source")
         names = [file.name for file in self.files]
         double = sorted({name for name in names if names.count(name) > 1})
         if double:
             raise ValueError(f"file names occur twice: {', '.join(double)}")
         return self
+
+    def check_downloadable(self) -> None:
+        """Raise `InputError`, with the way to the data, if cytosurf cannot download the source."""
+        if self.access == "project page":
+            raise InputError(
+                f"data source {self.name}",
+                "no files that cytosurf could download or check",
+                "files whose formats are known",
+                f"Get them from {self.homepage}",
+            )
 
     def file(self, name: str) -> File:
         """Return the file of that name.
@@ -155,6 +171,14 @@ class Source(_Model):
         for file in self.files:
             if file.name == name:
                 return file
+        if self.access == "package":
+            raise InputError(
+                f"data source {self.name}",
+                f"a request for the file {name!r}",
+                "no request: its files are installed with a Python package",
+                "Use cytosurf.data.embedded_path.",
+            )
+        self.check_downloadable()
         names = [file.name for file in self.files]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         raise InputError(
@@ -165,7 +189,7 @@ class Source(_Model):
         )
 
 
-def manifest_directory() -> Traversable:
+def manifest_directory() -> Path:
     """Return the folder of the manifests, in an installed package or in a source checkout.
 
     A wheel carries them as ``cytosurf/data/manifests``; a checkout (and an editable
@@ -176,16 +200,24 @@ def manifest_directory() -> Traversable:
     InputError
         If neither exists: the installation is incomplete.
     """
-    installed = resources.files("cytosurf.data") / "manifests"
-    if installed.is_dir():
-        return installed
     with resources.as_file(resources.files("cytosurf")) as package:
+        installed = package / "data" / "manifests"
         checkout = package.parent / "data_manifests"
-    if checkout.is_dir():
-        return checkout
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
     raise InputError(
         "installation", "no data manifests", f"{installed} or {checkout}", "Reinstall cytosurf."
     )
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a manifest, as checked in beside the manifests.
+
+    Written by ``python -c "from cytosurf.data.manifest import json_schema; print(json_schema())"
+    > data_manifests/schema.json``.
+    """
+    return json.dumps(Source.model_json_schema(), indent=2)
 
 
 def sources() -> dict[str, Source]:
@@ -225,21 +257,17 @@ def load_source(name: str) -> Source:
     return read_manifest(folder / f"{name}.yaml")
 
 
-def _source_names(folder: Traversable) -> list[str]:
-    return sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yaml") and not entry.name.startswith(".")
-    )
+def _source_names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("[!.]*.yaml"))
 
 
 @lru_cache(maxsize=64)
-def read_manifest(path: Traversable) -> Source:
+def read_manifest(path: Path) -> Source:
     """Read and check one manifest.
 
     Parameters
     ----------
-    path : Traversable or pathlib.Path
+    path : pathlib.Path
         The YAML file; its name without suffix must be the name of the source.
 
     Raises

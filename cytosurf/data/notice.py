@@ -15,7 +15,7 @@ def licence_notice(source: Source) -> str:
     for file in source.files:
         key = (file.licence, file.commercial_use)
         terms[key] = terms.get(key, 0) + 1
-    lines = [f"{source.name}: {source.title}"]
+    lines = [f"{source.name}: {source.title} ({source.homepage})"]
     for (licence, commercial), count in terms.items():
         scope = f" ({count} of {len(source.files)} files)" if len(terms) > 1 else ""
         lines.append(f"  Licence{scope}: {licence}.")
