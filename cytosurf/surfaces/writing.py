@@ -1,0 +1,234 @@
+"""Write maps, labels and surfaces: GIFTI per hemisphere or CIFTI for all, by the suffix.
+
+All files of a call are written to temporary names first, so that either all of them are there or
+none is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.compute.files import atomic_path
+from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.surfaces import cifti, gifti
+from cytosurf.surfaces.maps import Parcellation, SurfaceMap
+from cytosurf.surfaces.mesh import Mesh
+from cytosurf.surfaces.parts import SIDES, hemisphere_from_name
+from cytosurf.surfaces.space import check_hemispheres
+
+_Number = TypeVar("_Number", np.float32, np.int32)
+_ENTITY = re.compile(r"(?<![A-Za-z0-9])hemi-[LR](?![A-Za-z0-9])")
+
+
+def write_map(
+    data: SurfaceMap, path: str | os.PathLike[str], *, mask: npt.ArrayLike | None = None
+) -> list[Path]:
+    """Write a map as GIFTI or CIFTI, by the suffix of `path`.
+
+    Parameters
+    ----------
+    data : SurfaceMap
+        The map.
+    path : path-like
+        ``*.func.gii`` or ``*.shape.gii``: one file per hemisphere, with ``{hemi}`` in the name or
+        the BIDS entity ``hemi-L`` or ``hemi-R`` where both are written. ``*.dscalar.nii``: one
+        file for all. Folders are made.
+    mask : (n_vertices,) array_like of bool, optional
+        Vertices to keep beside being valid, e.g. `greyordinate_mask`.
+
+    Returns
+    -------
+    list of Path
+        The files, left first: what `read_map` takes. In GIFTI, vertices left out are NaN in every
+        column; in CIFTI, they are not listed.
+
+    Raises
+    ------
+    InputError
+        If suffix, names or mask do not fit, or the file cannot be written. No file is then left.
+    """
+    gifti.check_names(data.columns, os.fspath(path))
+    kept = data.valid & _checked_mask(mask, data.n_vertices)
+    name = Path(path).name
+    if name.endswith((".func.gii", ".shape.gii")):
+        values = np.where(kept[:, None], data.values, np.float32(np.nan))
+        files = _hemisphere_files(Path(path), data.hemispheres)
+        halves = np.split(values, len(files))
+        with _writing(files) as temporary:
+            for target, half, side in zip(temporary, halves, data.hemispheres, strict=True):
+                gifti.write_map_file(target, half, data.columns, side, data.space)
+        return files
+    if name.endswith(".dscalar.nii"):
+        rows = _listed(data.hemispheres, data.values, kept, Path(path))
+        with _writing([Path(path)]) as temporary:
+            cifti.write_scalar_file(temporary[0], rows, data.columns, data.space)
+        return [Path(path)]
+    raise InputError(
+        os.fspath(path), "no known suffix", "a name in .func.gii, .shape.gii or .dscalar.nii"
+    )
+
+
+def write_parcellation(
+    data: Parcellation, path: str | os.PathLike[str], *, mask: npt.ArrayLike | None = None
+) -> list[Path]:
+    """Write labels as GIFTI (``*.label.gii``) or CIFTI (``*.dlabel.nii``), by the suffix.
+
+    Parameters
+    ----------
+    data : Parcellation
+        The labels. Colours are chosen by key.
+    path : path-like
+        As in `write_map`.
+    mask : (n_vertices,) array_like of bool, optional
+        Vertices to keep, e.g. `greyordinate_mask`; all if left out.
+
+    Returns
+    -------
+    list of Path
+        The files, left first: what `read_parcellation` takes. Vertices left out get key 0 in
+        GIFTI and are not listed in CIFTI.
+
+    Raises
+    ------
+    InputError
+        As `write_map`.
+    """
+    gifti.check_names(data.names.values(), os.fspath(path))
+    kept = _checked_mask(mask, data.n_vertices)
+    names = _distinct_names(data.names, path)
+    name = Path(path).name
+    if name.endswith(".label.gii"):
+        files = _hemisphere_files(Path(path), data.hemispheres)
+        halves = np.split(np.where(kept, data.keys, np.int32(0)), len(files))
+        with _writing(files) as temporary:
+            for target, half, side in zip(temporary, halves, data.hemispheres, strict=True):
+                gifti.write_label_file(target, half, names, side, data.space)
+        return files
+    if name.endswith(".dlabel.nii"):
+        rows = _listed(data.hemispheres, data.keys, kept, Path(path))
+        with _writing([Path(path)]) as temporary:
+            cifti.write_label_file(temporary[0], rows, names, data.space)
+        return [Path(path)]
+    raise InputError(os.fspath(path), "no known suffix", "a name in .label.gii or .dlabel.nii")
+
+
+def write_mesh(mesh: Mesh, path: str | os.PathLike[str], *, hemisphere: str) -> Path:
+    """Write a surface as GIFTI (``*.surf.gii``, with ``{hemi}`` in the name if wished).
+
+    Raises
+    ------
+    InputError
+        If the suffix or the hemisphere in the name does not fit, or the file cannot be written.
+    """
+    check_hemispheres((hemisphere,), "hemisphere")
+    if not os.fspath(path).endswith(".surf.gii"):
+        raise InputError(os.fspath(path), "no known suffix", "a name in .surf.gii")
+    files = _hemisphere_files(Path(path), (hemisphere,))
+    with _writing(files) as temporary:
+        gifti.write_mesh_file(temporary[0], mesh, hemisphere)
+    return files[0]
+
+
+def _distinct_names(names: Mapping[int, str], path: str | os.PathLike[str]) -> dict[int, str]:
+    """Return the names of keys above 0, each once: Workbench merges labels of the same name."""
+    distinct: dict[int, str] = {}
+    taken = {"???"}
+    for key, name in names.items():
+        if key == 0:
+            continue
+        distinct[key] = name
+        while distinct[key] in taken:
+            distinct[key] += f" ({key})"
+        taken.add(distinct[key])
+    changed = [key for key, name in distinct.items() if name != names[key]]
+    if changed:
+        key = changed[0]
+        warnings.warn(
+            f"{os.fspath(path)}: {len(changed)} labels have the name of another one; they get "
+            f"their key behind it, such as {distinct[key]!r}.",
+            CytosurfWarning,
+            stacklevel=3,
+        )
+    return distinct
+
+
+def _hemisphere_files(path: Path, hemispheres: tuple[str, ...]) -> list[Path]:
+    """Return the name of the file of each hemisphere."""
+    if "{hemi}" in path.name:
+        return [path.with_name(path.name.replace("{hemi}", side)) for side in hemispheres]
+    if len(hemispheres) == 2:
+        if not _ENTITY.search(path.name):
+            raise InputError(
+                str(path),
+                "one name for two files",
+                "a name that tells left from right",
+                "Put {hemi} into the name, as in truth_hemi-{hemi}.func.gii.",
+            )
+        return [path.with_name(_ENTITY.sub(f"hemi-{side}", path.name)) for side in hemispheres]
+    named = hemisphere_from_name(path.name)
+    if named not in (None, *hemispheres):
+        raise InputError(
+            str(path),
+            f"a name for the {SIDES[str(named)]} hemisphere",
+            f"one for the {SIDES[hemispheres[0]]} hemisphere",
+        )
+    return [path]
+
+
+def _checked_mask(mask: npt.ArrayLike | None, n_vertices: int) -> npt.NDArray[np.bool_]:
+    if mask is None:
+        return np.ones(n_vertices, bool)
+    array = np.asarray(mask)
+    if array.shape != (n_vertices,) or array.dtype != bool:
+        raise InputError(
+            "mask",
+            f"{array.dtype} array of shape {array.shape}",
+            f"bool array of shape ({n_vertices},)",
+        )
+    return array
+
+
+def _listed(
+    hemispheres: tuple[str, ...],
+    values: npt.NDArray[_Number],
+    kept: npt.NDArray[np.bool_],
+    path: Path,
+) -> list[tuple[str, npt.NDArray[_Number], npt.NDArray[np.bool_]]]:
+    """Return side, values and listed vertices of each hemisphere of a CIFTI file."""
+    if "{hemi}" in path.name:
+        raise InputError(str(path), "{hemi} in the name", "a plain name: CIFTI holds both sides")
+    n = len(hemispheres)
+    rows = list(zip(hemispheres, np.split(values, n), np.split(kept, n), strict=True))
+    for side, _, listed in rows:
+        if not listed.any():
+            raise InputError(
+                str(path),
+                f"no valid vertex in the {SIDES[side]} hemisphere",
+                "at least one, because CIFTI lists the vertices it holds",
+                "Write one hemisphere alone, or GIFTI.",
+            )
+    return rows
+
+
+@contextmanager
+def _writing(files: list[Path]) -> Iterator[list[Path]]:
+    """Give a temporary name for each file; all are renamed at the end, or none is left."""
+    try:
+        with ExitStack() as stack:
+            yield [stack.enter_context(atomic_path(file)) for file in files]
+    except OSError as error:
+        raise InputError(
+            str(files[0]),
+            f"a place that cannot be written to ({error.strerror})",
+            "a folder with write permission and space left",
+            "Choose another folder.",
+        ) from error
