@@ -1,0 +1,21 @@
+"""Spin tests: rotations, the assignment of vertices, p-values and what each spin keeps."""
+
+from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
+from cytosurf.nulls.quality import SpinQuality, spin_quality
+from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
+from cytosurf.nulls.spins import SpinAssigner, spin_labels
+
+__all__ = [
+    "POLICIES",
+    "Policy",
+    "SpinAssigner",
+    "SpinPValue",
+    "SpinQuality",
+    "check_spin_count",
+    "clopper_pearson",
+    "haar_rotation",
+    "holm",
+    "spin_labels",
+    "spin_quality",
+    "spin_rotations",
+]
