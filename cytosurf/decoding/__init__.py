@@ -1,0 +1,32 @@
+"""Decoding: superblocks and folds, the softmax regression, cross-validation, scores."""
+
+from cytosurf.decoding.bootstrap import bootstrap_macro_f1, percentile_interval
+from cytosurf.decoding.crossval import (
+    Decoder,
+    DecodingResult,
+    count_labels,
+    decode_labels,
+    make_decoder,
+)
+from cytosurf.decoding.fold_sets import repeat_folds, sweep_block_counts
+from cytosurf.decoding.folds import SCHEMES, Folds, make_folds
+from cytosurf.decoding.softmax import SoftmaxFit, fit_softmax, make_design, predict_probability
+
+__all__ = [
+    "SCHEMES",
+    "Decoder",
+    "DecodingResult",
+    "Folds",
+    "SoftmaxFit",
+    "bootstrap_macro_f1",
+    "count_labels",
+    "decode_labels",
+    "fit_softmax",
+    "make_decoder",
+    "make_design",
+    "make_folds",
+    "percentile_interval",
+    "predict_probability",
+    "repeat_folds",
+    "sweep_block_counts",
+]

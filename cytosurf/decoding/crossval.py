@@ -1,0 +1,303 @@
+"""Cross-validated decoding of one label vector from one feature set.
+
+A `Decoder` is what stays the same while labels change: the features of the analysed vertices, the
+folds, and the classifier. `decode_labels` runs it on the observed labels and `count_labels` on
+spun ones. Both fit through `_fold_fits`, so that an observed score is never compared with a null of
+another making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.decoding.folds import Folds
+from cytosurf.decoding.scores import confusion_counts, log_loss
+from cytosurf.decoding.softmax import Design, fit_softmax, make_design, predict_probability
+from cytosurf.errors import InputError
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class FoldFit:
+    """A classifier fitted in one fold, applied to the fold's test rows.
+
+    Attributes
+    ----------
+    classes : (n_present,) int64
+        Classes with a training vertex, in the order of the columns of `probability`.
+    probability : (n_test, n_present) float32
+        Held-out probabilities.
+    converged : bool
+        Whether the fit met its stopping rule.
+    state : object
+        Whatever lets the next fold of the same labels start from this one.
+    """
+
+    classes: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32]
+    converged: bool
+    state: Any = None
+
+
+class Fitter(Protocol):
+    """A classifier on fixed features: training and test rows in, a `FoldFit` out."""
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,
+    ) -> FoldFit:
+        """Fit on the rows `train` of `label` and give the probabilities of the rows `test`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """Features, folds and a classifier, ready for any number of label vectors.
+
+    Built by `make_decoder`.
+
+    Attributes
+    ----------
+    rows : (n_rows,) int64
+        The analysed vertices: the feature mask.
+    train, test : (n_folds, n_rows) bool
+        Membership of each analysed vertex in each fold.
+    n_vertices : int
+        Vertices of the space, all hemispheres.
+    fitter : Fitter
+        The classifier.
+    """
+
+    rows: npt.NDArray[np.int64]
+    train: npt.NDArray[np.bool_]
+    test: npt.NDArray[np.bool_]
+    n_vertices: int
+    fitter: Fitter
+
+
+@dataclass(frozen=True, eq=False)
+class DecodingResult:
+    """What cross-validation of one feature set on one label vector gave.
+
+    Attributes
+    ----------
+    counts : (n_folds, K, K) int64
+        Confusion counts of each test fold; rows are true classes, columns predicted ones.
+    prediction : (n_vertices,) int32
+        Held-out prediction (class index), -1 where nothing was tested.
+    probability : (n_vertices, K) float16
+        Held-out probabilities, 0 where nothing was tested.
+    log_loss : (n_folds,) float64
+        Log-loss of each test fold, from the float32 probabilities.
+    absent : (n_folds, K) bool
+        Classes without a training vertex: never predicted in that fold.
+    converged : bool
+        Whether every fit met its stopping rule.
+    """
+
+    counts: npt.NDArray[np.int64]
+    prediction: npt.NDArray[np.int32]
+    probability: npt.NDArray[np.float16]
+    log_loss: npt.NDArray[np.float64]
+    absent: npt.NDArray[np.bool_]
+    converged: bool
+
+
+def make_decoder(
+    features: npt.NDArray[np.floating], folds: Folds, *, C: float = 1.0, classifier: Any = None
+) -> Decoder:
+    """Prepare the decoding of label vectors from `features`.
+
+    Parameters
+    ----------
+    features : (n_vertices, n_features) array
+        Features of all vertices; only those of ``folds.mask`` are looked at.
+    folds : Folds
+        Which vertices train and which are tested in each fold.
+    C : float
+        Inverse strength of the penalty of the softmax regression.
+    classifier : scikit-learn classifier, optional
+        Used instead of the softmax regression: cloned for each fold and fitted on features
+        standardised over the training vertices. It must have ``predict_proba``.
+
+    Returns
+    -------
+    Decoder
+
+    Raises
+    ------
+    InputError
+        If the number of rows differs from the folds', or an analysed value is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> folds = Folds(block=[0, 0, 1, 1, 2, 2, 3, 3], fold=[0, 0, 0, 0, 1, 1, 1, 1])
+    >>> x = np.array([-2.0, -1, 1, 2, -2, -1, 1, 2])[:, None]
+    >>> decoder = make_decoder(x, folds)
+    >>> decode_labels(decoder, np.array([0, 0, 1, 1, 0, 0, 1, 1]), 2).counts.sum(axis=0).tolist()
+    [[4, 0], [0, 4]]
+    """
+    if len(features) != len(folds.block):
+        raise InputError("features", f"{len(features):,} rows", f"{len(folds.block):,}")
+    rows = np.flatnonzero(folds.mask)
+    matrix = np.asarray(features[rows], dtype=np.float64)
+    if not np.isfinite(matrix).all():
+        raise InputError(
+            "features", "NaN or infinite values inside the mask", "finite values", "Mask them."
+        )
+    train = np.stack([folds.train(k)[rows] for k in range(folds.n_folds)])
+    test = np.stack([folds.test(k)[rows] for k in range(folds.n_folds)])
+    fitter: Fitter
+    if classifier is None:
+        fitter = _SoftmaxFitter(make_design(matrix, folds.fold[rows]), C)
+    else:
+        fitter = _ClassifierFitter(matrix, classifier)
+    return Decoder(rows, train, test, len(features), fitter)
+
+
+def decode_labels(
+    decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
+) -> DecodingResult:
+    """Cross-validate `decoder` on one label vector, keeping everything about each vertex.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        From `make_decoder`.
+    label : (n_vertices,) array of int
+        Class index of each vertex, 0 to ``n_classes - 1``, or -1 where there is none. Vertices
+        outside the decoder's rows are ignored.
+    n_classes : int
+        Number of classes K, present or not.
+
+    Returns
+    -------
+    DecodingResult
+
+    Raises
+    ------
+    InputError
+        If the label vector has another length, or a fold has no labelled training vertex.
+    """
+    n_folds = len(decoder.train)
+    fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
+    prediction = np.full(decoder.n_vertices, UNLABELLED, np.int32)
+    probability = np.zeros((decoder.n_vertices, n_classes), np.float16)
+    losses = np.full(n_folds, np.nan)
+    absent = np.ones((n_folds, n_classes), bool)
+    converged = True
+    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label)):
+        fold[vertices] = k
+        prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
+        of_all = np.zeros((len(vertices), n_classes), np.float32)
+        of_all[:, fit.classes] = fit.probability
+        probability[vertices] = of_all
+        if len(vertices):
+            losses[k] = log_loss(label[vertices], of_all)
+        absent[k, fit.classes] = False
+        converged &= fit.converged
+    counts = confusion_counts(label, prediction, fold, n_folds, n_classes)
+    return DecodingResult(counts, prediction, probability, losses, absent, converged)
+
+
+def count_labels(
+    decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Cross-validate `decoder` on one label vector, keeping what a null distribution needs.
+
+    Parameters
+    ----------
+    decoder, label, n_classes
+        As for `decode_labels`.
+
+    Returns
+    -------
+    counts : (n_folds, K, K) int64
+        Confusion counts, equal to those of `decode_labels`.
+    correct : (n_vertices,) bool
+        Where the held-out prediction was right.
+    """
+    fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
+    prediction = np.full(decoder.n_vertices, UNLABELLED, np.int32)
+    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label)):
+        fold[vertices] = k
+        prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
+    counts = confusion_counts(label, prediction, fold, len(decoder.train), n_classes)
+    return counts, (fold >= 0) & (prediction == label)
+
+
+def _fold_fits(
+    decoder: Decoder, label: npt.NDArray[np.integer]
+) -> Iterator[tuple[npt.NDArray[np.int64], FoldFit]]:
+    """Yield the tested vertices and the fit of each fold."""
+    if label.shape != (decoder.n_vertices,):
+        raise InputError("labels", f"shape {label.shape}", f"({decoder.n_vertices},)")
+    row_label = np.asarray(label[decoder.rows], dtype=np.int64)
+    labelled = row_label != UNLABELLED
+    state = None
+    for k in range(len(decoder.train)):
+        train, test = decoder.train[k] & labelled, decoder.test[k] & labelled
+        if not train.any():
+            raise InputError(
+                "folds", f"no labelled training vertex in fold {k}", "labels in every fold"
+            )
+        fit = decoder.fitter.fit(row_label, train, test, state)
+        state = fit.state
+        yield decoder.rows[test], fit
+
+
+@dataclass(frozen=True, eq=False)
+class _SoftmaxFitter:
+    """The softmax regression; each fold starts from the one before."""
+
+    design: Design
+    C: float
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,
+    ) -> FoldFit:
+        fit = fit_softmax(self.design, label, train, C=self.C, start=state)
+        probability = predict_probability(self.design, fit, test)
+        return FoldFit(fit.classes, probability, fit.converged, fit)
+
+
+@dataclass(frozen=True, eq=False)
+class _ClassifierFitter:
+    """Any scikit-learn classifier, behind a `StandardScaler` fitted on the training rows."""
+
+    matrix: npt.NDArray[np.float64]
+    classifier: Any
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,  # noqa: ARG002
+    ) -> FoldFit:
+        from sklearn.base import clone
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        present = np.unique(label[train])
+        n_test = int(test.sum())
+        if len(present) == 1 or n_test == 0:  # which scikit-learn refuses
+            share = np.full((n_test, len(present)), 1 / len(present), np.float32)
+            return FoldFit(present, share, converged=True)
+        model = make_pipeline(StandardScaler(), clone(self.classifier))
+        model.fit(self.matrix[train], label[train])
+        probability = model.predict_proba(self.matrix[test]).astype(np.float32)
+        return FoldFit(np.asarray(model.classes_, dtype=np.int64), probability, converged=True)

@@ -1,0 +1,242 @@
+"""Numba kernels of the softmax regression: one fused pass over the vertices, in cache.
+
+The design matrix is stored in tiles of `TILE` vertices, features first: ``x[tile, feature, slot]``.
+One tile with its logits fits in the first- or second-level cache, the inner loops run over
+contiguous slots and vectorise, and eight features are taken per step so that the arithmetic, not
+the loads, is the limit. Because tiles have one fixed shape and are summed in one fixed order, a
+result never depends on what else is computed beside it.
+
+Per-vertex arithmetic is float32; sums over tiles are float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+TILE = 256
+FEATURE_STEP = 8
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+# Vectorised sums need leave to reassociate; NaN and infinity keep their meaning.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@intrinsic
+def _float_of_bits(typing_context: Any, bits: Any) -> Any:  # noqa: ARG001
+    """Read the bits of an int32 as a float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@njit(inline="always")
+def _exp(x: Any) -> Any:
+    """Return exp(x) for x <= 0, relative error below 3e-7; 0 below about -87."""
+    x = max(x, np.float32(-87.0))
+    n = np.int32(x * np.float32(1.44269504) - np.float32(0.5))  # rounds to nearest for x <= 0
+    r = x - np.float32(n) * np.float32(0.693359375)
+    r = r + np.float32(n) * np.float32(2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * (r * r) + r + np.float32(1.0)
+    return p * _float_of_bits((n + np.int32(127)) << np.int32(23))
+
+
+@njit(inline="always")
+def _tile_logits(x: Float32, coefficients: Float32, intercepts: Float32, z: Float32) -> None:
+    """Fill ``z[class, slot]`` with the logits of one tile."""
+    n_classes, n_features = coefficients.shape
+    for k in range(n_classes):
+        zk = z[k]
+        ck = coefficients[k]
+        zk[:] = intercepts[k]
+        j = 0
+        while j + FEATURE_STEP <= n_features:
+            x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
+            x4, x5, x6, x7 = x[j + 4], x[j + 5], x[j + 6], x[j + 7]
+            c0, c1, c2, c3 = ck[j], ck[j + 1], ck[j + 2], ck[j + 3]
+            c4, c5, c6, c7 = ck[j + 4], ck[j + 5], ck[j + 6], ck[j + 7]
+            for t in range(TILE):
+                zk[t] += (
+                    c0 * x0[t] + c1 * x1[t] + c2 * x2[t] + c3 * x3[t]
+                    + c4 * x4[t] + c5 * x5[t] + c6 * x6[t] + c7 * x7[t]
+                )  # fmt: skip
+            j += FEATURE_STEP
+        while j < n_features:
+            xj, cj = x[j], ck[j]
+            for t in range(TILE):
+                zk[t] += cj * xj[t]
+            j += 1
+
+
+@njit(inline="always")
+def _tile_softmax(z: Float32, top: Float32, total: Float32) -> None:
+    """Turn logits ``z[class, slot]`` into probabilities, in place."""
+    n_classes = z.shape[0]
+    top[:] = z[0]
+    for k in range(1, n_classes):
+        zk = z[k]
+        for t in range(TILE):
+            top[t] = max(top[t], zk[t])
+    total[:] = np.float32(0.0)
+    for k in range(n_classes):
+        zk = z[k]
+        for t in range(TILE):
+            e = _exp(zk[t] - top[t])
+            zk[t] = e
+            total[t] += e
+    for t in range(TILE):
+        total[t] = np.float32(1.0) / total[t]
+    for k in range(n_classes):
+        zk = z[k]
+        for t in range(TILE):
+            zk[t] *= total[t]
+
+
+@njit(inline="always")
+def _tile_gradient(x: Float32, z: Float32, gradient: Float64, gradient0: Float64) -> None:
+    """Add ``sum_t z[class, t] x[feature, t]`` and ``sum_t z[class, t]`` of one tile."""
+    n_classes, n_features = gradient.shape
+    for k in range(n_classes):
+        zk = z[k]
+        a0 = np.float32(0.0)
+        for t in range(TILE):
+            a0 += zk[t]
+        gradient0[k] += a0
+        j = 0
+        while j + FEATURE_STEP <= n_features:
+            x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
+            x4, x5, x6, x7 = x[j + 4], x[j + 5], x[j + 6], x[j + 7]
+            a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = np.float32(0.0)
+            for t in range(TILE):
+                r = zk[t]
+                a0 += r * x0[t]
+                a1 += r * x1[t]
+                a2 += r * x2[t]
+                a3 += r * x3[t]
+                a4 += r * x4[t]
+                a5 += r * x5[t]
+                a6 += r * x6[t]
+                a7 += r * x7[t]
+            gradient[k, j] += a0
+            gradient[k, j + 1] += a1
+            gradient[k, j + 2] += a2
+            gradient[k, j + 3] += a3
+            gradient[k, j + 4] += a4
+            gradient[k, j + 5] += a5
+            gradient[k, j + 6] += a6
+            gradient[k, j + 7] += a7
+            j += FEATURE_STEP
+        while j < n_features:
+            xj = x[j]
+            a0 = np.float32(0.0)
+            for t in range(TILE):
+                a0 += zk[t] * xj[t]
+            gradient[k, j] += a0
+            j += 1
+
+
+@njit(cache=True, fastmath=_FAST, error_model="numpy")
+def gradient_pass(
+    x: Float32,
+    tiles: Int64,
+    label: npt.NDArray[np.int16],
+    weight: Float32,
+    coefficients: Float32,
+    intercepts: Float32,
+) -> tuple[Float64, Float64]:
+    """Return the gradient of the weighted log-loss with respect to coefficients and intercepts.
+
+    Parameters
+    ----------
+    x : (n_tiles, n_features, TILE) float32
+        Design matrix.
+    tiles : (n,) int64
+        The tiles to visit, in this order.
+    label : (n_tiles, TILE) int16
+        Class index of each slot; anything in range where the weight is 0.
+    weight : (n_tiles, TILE) float32
+        Weight of each slot; 0 leaves it out.
+    coefficients : (n_classes, n_features) float32
+    intercepts : (n_classes,) float32
+
+    Returns
+    -------
+    gradient : (n_classes, n_features) float64
+    gradient0 : (n_classes,) float64
+    """
+    n_classes, n_features = coefficients.shape
+    gradient = np.zeros((n_classes, n_features), np.float64)
+    gradient0 = np.zeros(n_classes, np.float64)
+    z = np.empty((n_classes, TILE), np.float32)
+    top = np.empty(TILE, np.float32)
+    total = np.empty(TILE, np.float32)
+    for tile in tiles:
+        _tile_logits(x[tile], coefficients, intercepts, z)
+        _tile_softmax(z, top, total)
+        w = weight[tile]
+        for k in range(n_classes):
+            zk = z[k]
+            for t in range(TILE):
+                zk[t] *= w[t]
+        y = label[tile]
+        for t in range(TILE):
+            z[y[t], t] -= w[t]
+        _tile_gradient(x[tile], z, gradient, gradient0)
+    return gradient, gradient0
+
+
+@njit(cache=True, fastmath=_FAST, error_model="numpy")
+def probability_pass(
+    x: Float32, tiles: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
+) -> None:
+    """Fill ``probability[i, class, slot]`` with the class probabilities of tile ``tiles[i]``."""
+    top = np.empty(TILE, np.float32)
+    total = np.empty(TILE, np.float32)
+    for i in range(len(tiles)):
+        _tile_logits(x[tiles[i]], coefficients, intercepts, probability[i])
+        _tile_softmax(probability[i], top, total)
+
+
+@njit(cache=True, fastmath=_FAST, error_model="numpy")
+def moments_pass(x: Float32, tiles: Int64, included: Float32) -> tuple[float, Float64, Float64]:
+    """Return count, sum and sum of squares of each feature over the included slots.
+
+    ``included[tile, slot]`` is 1.0 or 0.0 (float32). Returns (float, (n_features,), (n_features,)).
+    """
+    n_features = x.shape[1]
+    count = 0.0
+    sums = np.zeros(n_features, np.float64)
+    squares = np.zeros(n_features, np.float64)
+    for tile in tiles:
+        m = included[tile]
+        inside = np.float32(0.0)
+        for t in range(TILE):
+            inside += m[t]
+        count += float(inside)
+        for j in range(n_features):
+            xj = x[tile, j]
+            a = np.float32(0.0)
+            b = np.float32(0.0)
+            for t in range(TILE):
+                v = xj[t] * m[t]
+                a += v
+                b += v * xj[t]
+            sums[j] += a
+            squares[j] += b
+    return count, sums, squares
