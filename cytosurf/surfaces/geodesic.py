@@ -4,7 +4,7 @@ Distances are shortest paths on a graph whose steps are the edges of the mesh an
 them, the straight line between the two opposite corners once both triangles are laid flat. On a
 flat mesh of equilateral triangles the edges alone overestimate distances by up to 15 %; with the
 diagonals a path has a direction every 30 degrees, and the overestimate is at most 3.5 % (2 % on
-average; on a subdivided icosahedron at most 5 %, 2 % on average).
+average; on a subdivided icosahedron at most 5 %, and 2 to 3 % on average).
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_relative_error_on_a_plane():
 
 
 def test_relative_error_on_a_sphere():
-    """On a sphere distances differ from great circles by at most 5 %, on average by 2 %."""
+    """On a sphere distances differ from great circles by at most 5 %, on average by 3 %."""
     mesh = toy.icosphere(5)
     centres = [0, 100, 5000]
     distances = dense(geodesic_discs(mesh, 30.0, centres))
@@ -91,7 +91,7 @@ def test_relative_error_on_a_sphere():
         assert inside.sum() > 200
         assert error.min() > -1e-3
         assert error.max() < 0.05
-        assert abs(error.mean()) < 0.021
+        assert abs(error.mean()) < 0.03
 
 
 def test_a_diagonal_never_leaves_its_two_triangles():
