@@ -78,6 +78,16 @@ def test_needs_no_even_mesh(seed, n, radius, waver, kind):
     )
 
 
+def test_needs_no_constant_radius():
+    """Vertices high above others in the same direction are found by those that rotate to them."""
+    directions = scattered(np.random.default_rng(0), 1000, 100.0, 0.0, "even")
+    points = np.concatenate([directions, 1.2 * directions[::3]])
+    for k in range(5):
+        rotation = left(0, k)
+        found = SphereGrid.over(points).nearest_after(rotation)
+        np.testing.assert_array_equal(found, brute_force(points, rotation))
+
+
 def test_identity_gives_every_vertex_itself(fslr_spheres):
     """Without a rotation nothing moves."""
     points = fslr_spheres["L"].vertices
