@@ -1,0 +1,132 @@
+"""From what a user types to a feature set.
+
+``NAME`` or a path, ``NAME:pcaD`` for its first D principal components, ``A+B`` side by side::
+
+    coordinates
+    harmonics:32
+    neighbourhood:pca32+coordinates
+    thickness_hemi-{hemi}.func.gii+my_parcels.csv@schaefer400:pca2
+
+A ``+`` in a path is a separator, unless the whole text is the path of one file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from cytosurf.errors import InputError, unknown_name
+from cytosurf.features import bigbrain, position
+from cytosurf.features.embedded import CIRCULAR, embedded_loader
+from cytosurf.features.files import FEATURE_SUFFIXES, file_features
+from cytosurf.features.names import known_features
+from cytosurf.features.neighbourhood import neighbourhood
+from cytosurf.features.pca import reduce_features
+from cytosurf.features.sets import FeatureSet, checked, join_features
+from cytosurf.surfaces.space import Space
+from cytosurf.targets.embedded import FSLR32K
+from cytosurf.targets.files import looks_like_file
+
+_MICROSTRUCTURE = ("t1wt2w", "thickness", "curvature", "mpc_gradient0", "mpc_gradient1")
+
+# Every name of `names.FEATURE_NAMES` but harmonics:N, which takes a number.
+FEATURES: dict[str, Callable[[Space], FeatureSet]] = {
+    "coordinates": position.coordinates,
+    "coordinates:mirrored": position.mirrored_coordinates,
+    "hist": bigbrain.hist,
+    "micro": bigbrain.gradient_loader("micro", "Micro"),
+    "func": bigbrain.gradient_loader("func", "Func"),
+    "profiles": bigbrain.profiles,
+    "neighbourhood": neighbourhood,
+    "layers": bigbrain.layers,
+    "microstructure": embedded_loader("microstructure", _MICROSTRUCTURE),
+    "t1wt2w": embedded_loader("t1wt2w", ("t1wt2w",)),
+    "thickness": embedded_loader("thickness", ("thickness",)),
+    "curvature": embedded_loader("curvature", ("curvature",)),
+    "mpc-gradients": embedded_loader("mpc-gradients", ("mpc_gradient0", "mpc_gradient1")),
+    "fc-gradients": embedded_loader("fc-gradients", ("fc_gradient0", "fc_gradient1"), (CIRCULAR,)),
+}
+
+
+def load_features(name: str, space: Space = FSLR32K) -> FeatureSet:
+    """Load feature sets by what a user types.
+
+    Parameters
+    ----------
+    name : str
+        A known name, a path, ``NAME:pcaD``, or several of them joined by ``+``. Paths are
+        explained in `cytosurf.features.files`.
+    space : Space, optional
+        Where the values are wanted. Sets made elsewhere are resampled with masked weights; a
+        user's file must already be in this space.
+
+    Returns
+    -------
+    FeatureSet
+        Float32 columns, the mask where they are valid, the sources and notes.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown (the nearest is suggested), a file does not fit, more components are
+        asked for than there are columns, a column is constant, or more than 5 % of the vertices
+        have values that are not finite.
+
+    Examples
+    --------
+    >>> load_features("coordinates:mirrored+harmonics:8").n_features
+    11
+    """
+    terms = [name] if Path(name).is_file() else name.split("+")
+    return join_features([_load_term(term.strip(), space) for term in terms])
+
+
+def matched_position(n_features: int, space: Space = FSLR32K) -> FeatureSet:
+    """Return position with as many columns as a feature set, for a fair comparison.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of the feature set.
+    space : Space, optional
+        Where the values are wanted.
+
+    Returns
+    -------
+    FeatureSet
+        ``harmonics:N``.
+
+    Examples
+    --------
+    >>> matched_position(5).name
+    'harmonics:5'
+    """
+    return position.harmonics(n_features, space)
+
+
+def _load_term(term: str, space: Space) -> FeatureSet:
+    base, components = _split_components(term)
+    if base in FEATURES:
+        features = FEATURES[base](space)
+    elif base.startswith("harmonics:"):
+        features = position.harmonics(_count(term, base.partition(":")[2]), space)
+    elif looks_like_file(base, FEATURE_SUFFIXES) or "@" in base:
+        features = file_features(base, space)
+    else:
+        raise unknown_name("features", base, known_features())
+    features = checked(features)
+    return features if components is None else reduce_features(features, components)
+
+
+def _split_components(term: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(.+):pca([^:/\\]*)", term)
+    if match is None or Path(term).is_file():
+        return term, None
+    return match[1], _count(term, match[2])
+
+
+def _count(term: str, digits: str) -> int:
+    if not re.fullmatch(r"[0-9]+", digits):
+        raise InputError(term, f"{digits!r} after the colon", "a whole number of columns")
+    return int(digits)

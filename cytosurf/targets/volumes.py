@@ -1,0 +1,130 @@
+"""Targets that exist as volumes, sampled between the white and the pial surface of fs_LR 32k."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf import data
+from cytosurf.surfaces.maps import Parcellation
+from cytosurf.surfaces.mesh import Mesh
+from cytosurf.surfaces.space import HEMISPHERES, Space
+from cytosurf.surfaces.templates import greyordinate_mask, load_mesh
+from cytosurf.surfaces.volume import labels_from_loadings, sample_volume
+from cytosurf.targets.embedded import FSLR32K
+from cytosurf.targets.target import Target, carried
+
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way from the white to the pial surface
+
+
+def difumo64(space: Space) -> Target:
+    """Return the DiFuMo component with the largest loading at each vertex of the cortex.
+
+    The 64 loading maps (2 mm) are averaged over five depths between white and pial; a vertex
+    without a positive loading is unassigned.
+    """
+    image = data.path("difumo64", "difumo64_2mm_maps.nii.gz")
+    names = difumo_names(data.path("difumo64", "labels_64_dictionary.csv"))
+    cortex = greyordinate_mask()
+    loadings = np.concatenate(
+        [
+            sample_volume(image, load_mesh(FSLR32K, h, "white"), load_mesh(FSLR32K, h, "pial"))
+            for h in HEMISPHERES
+        ]
+    )
+    keys = np.where(cortex, labels_from_loadings(loadings), 0)
+    without = 1 - (keys[cortex] > 0).mean()
+    n_used = len(np.unique(keys[keys > 0]))
+    notes = (
+        f"{without:.1%} of the cortex (greyordinates) has no loading and is unassigned",
+        (
+            f"{n_used} of 64 components have the largest loading somewhere; most others lie "
+            "outside the cortex"
+        ),
+        (
+            "the volume is in MNI152 space, which variant of it is not documented; the surfaces "
+            "are in MNI152NLin6Asym: borders may be off by a few mm"
+        ),
+    )
+    target = Target("difumo64", Parcellation(keys, FSLR32K, names), ("difumo64", "fslr"), notes)
+    return carried(target, space)
+
+
+def julich(space: Space) -> Target:
+    """Return the areas of Julich-Brain 3.1 (maximum probability map).
+
+    At five depths between white and pial each vertex takes the label of the voxel it lies in, and
+    the label that most depths have; a tie goes to the smallest key, and background does not vote.
+    """
+    names = julich_names(data.path("julich-brain", "Julich.json"))
+    keys = np.where(
+        greyordinate_mask(),
+        np.concatenate([_julich_hemisphere(h) for h in HEMISPHERES]),
+        0,
+    )
+    notes = (
+        (
+            "maximum probability map in MNI152NLin2009cAsym, sampled at the surfaces of "
+            "MNI152NLin6Asym: borders may be off by a few mm"
+        ),
+        "the same key is the same area left and right",
+    )
+    labels = Parcellation(keys, FSLR32K, names)
+    return carried(Target("julich", labels, ("julich-brain", "fslr"), notes), space)
+
+
+def majority_label(votes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """Return the label above 0 that most columns of a row have; the smallest on a tie, or 0.
+
+    Parameters
+    ----------
+    votes : (n_vertices, n_votes) ndarray of int
+        A label in each column; 0 does not vote.
+
+    Returns
+    -------
+    (n_vertices,) ndarray of int32
+
+    Examples
+    --------
+    >>> majority_label(np.array([[0, 0, 0], [7, 0, 0], [5, 2, 0], [9, 9, 2]])).tolist()
+    [0, 7, 2, 9]
+    """
+    ordered = np.sort(votes, axis=1)
+    counts = (ordered[:, :, None] == ordered[:, None, :]).sum(axis=2)
+    best = np.where(ordered > 0, counts, 0).argmax(axis=1)  # the first is the smallest label
+    winners: npt.NDArray[np.int32] = ordered[np.arange(len(ordered)), best].astype(np.int32)
+    winners[ordered[:, -1] == 0] = 0
+    return winners
+
+
+def difumo_names(path: Path) -> dict[int, str]:
+    """Read the names of the DiFuMo components (rows count from 1, like the keys).
+
+    Two components may have one name (parts of a region); the component number is then added.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        names = {int(row["Component"]): row["Difumo_names"] for row in csv.DictReader(stream)}
+    texts = list(names.values())
+    return {k: f"{n} ({k})" if texts.count(n) > 1 else n for k, n in names.items()}
+
+
+def julich_names(path: Path) -> dict[int, str]:
+    """Read the names of the Julich-Brain areas: the place in the list is the key."""
+    labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
+    return {key: name for key, name in enumerate(labels) if key > 0}
+
+
+def _julich_hemisphere(hemisphere: str) -> npt.NDArray[np.int32]:
+    image = data.path("julich-brain", f"JulichBrainAtlas31_{hemisphere}H.nii.gz")
+    white, pial = (load_mesh(FSLR32K, hemisphere, surface) for surface in ("white", "pial"))
+    votes = []
+    for depth in DEPTHS:
+        between = Mesh(white.vertices + depth * (pial.vertices - white.vertices), white.faces)
+        votes.append(sample_volume(image, between, between, method="nearest"))
+    # A point outside the (cropped) image is NaN: background.
+    return majority_label(np.nan_to_num(np.concatenate(votes, axis=1)).astype(np.int32))
