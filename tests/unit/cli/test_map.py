@@ -1,0 +1,58 @@
+"""The map command passes its options on, and prints what it wrote."""
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cytosurf.cli.map import map_command
+from cytosurf.errors import InputError
+from cytosurf.surfaces import mapping
+from cytosurf.surfaces.io import read_map, write_map
+from cytosurf.surfaces.maps import SurfaceMap
+from cytosurf.surfaces.space import Space
+
+app = typer.Typer()
+app.command()(map_command)
+
+
+def run(*arguments):
+    """Run the command; return its result, raising what it raised."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_options_reach_the_function(monkeypatch, tmp_path):
+    """Spaces are parsed, --unmasked turns the mask off, and each written file is a line."""
+    calls = []
+
+    def record(*args, **options):
+        calls.append((args, options))
+        return [tmp_path / "a", tmp_path / "b"]
+
+    monkeypatch.setattr(mapping, "map_file", record)
+    result = run("l.gii", "r.gii", "--from", "bigbrain", "--to", "fs_LR 32k", "--out", "x")
+    assert result.output.split() == [str(tmp_path / "a"), str(tmp_path / "b")]
+    run("l.gii", "--to", "fsaverage5", "--out", "x", "--unmasked")
+    (first, second) = calls
+    assert [str(path) for path in first[0][0]] == ["l.gii", "r.gii"]
+    assert first[0][1] == Space("fsLR", "32k")
+    assert first[1] == {"source": Space("bigbrain", "164k"), "masked": True}
+    assert second[0][1] == Space("fsaverage", "10k")
+    assert second[1] == {"source": None, "masked": False}
+
+
+def test_a_file_goes_in_and_a_file_comes_out(tmp_path):
+    """End to end without any download: GIFTI in, CIFTI of the same content out."""
+    brain = SurfaceMap(np.arange(2 * 32_492, dtype=float), Space("fsLR", "32k"))
+    files = write_map(brain, tmp_path / "in_hemi-{hemi}_space-fsLR_den-32k.func.gii")
+    out = tmp_path / "out.dscalar.nii"
+    assert run(*files, "--to", "fsLR-32k", "--out", out).exit_code == 0
+    assert np.array_equal(read_map(out).values, brain.values)
+
+
+def test_bad_input_is_an_input_error(tmp_path):
+    """An unknown space or file ends in the error that the command line shows in one message."""
+    with pytest.raises(InputError, match="Did you mean 'fsLR-32k'"):
+        run("l.gii", "--to", "fsLR-33k", "--out", tmp_path / "x")
+    with pytest.raises(InputError, match="no such file"):
+        run(tmp_path / "absent.func.gii", "--to", "fsLR-32k", "--out", tmp_path / "x")

@@ -1,0 +1,141 @@
+"""Files are carried to files that say what was done, or nothing is written."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+
+from cytosurf._version import __version__
+from cytosurf.compute.files import file_sha256
+from cytosurf.errors import InputError
+from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
+from cytosurf.surfaces.mapping import map_file
+from cytosurf.surfaces.maps import Parcellation, SurfaceMap
+from cytosurf.surfaces.resample import resample
+from cytosurf.surfaces.space import Space
+
+FSLR_32K, FSAVERAGE_10K = Space("fsLR", "32k"), Space("fsaverage", "10k")
+RNG = np.random.default_rng(0)
+VALID = np.arange(2 * 32_492) % 100 > 0
+BRAIN = SurfaceMap(RNG.normal(size=(2 * 32_492, 2)), FSLR_32K, ("a", "b"), VALID)
+AREAS = Parcellation(np.arange(2 * 32_492) // 5000, FSLR_32K, {1: "one", 2: "two"})
+NAME = "sub_hemi-{hemi}_space-fsLR_den-32k"
+
+
+def test_within_a_space_files_are_rewritten_with_a_sidecar(tmp_path):
+    """Without any step (no data needed) content is kept, and format and record are as asked."""
+    files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
+    written = map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii")
+    assert [path.name for path in written] == ["out.dscalar.nii", "out.json"]
+    again = read_map(written[0])
+    assert np.array_equal(again.valid, VALID)
+    assert np.array_equal(again.values[VALID], BRAIN.values[VALID])
+    record = json.loads(written[1].read_text())
+    assert record["Steps"] == []
+    assert record["Masked"] is True
+    assert record["Inputs"] == [{"File": f.name, "SHA256": file_sha256(f)} for f in files]
+    assert record["GeneratedBy"] == [{"Name": "cytosurf", "Version": __version__}]
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        ("new/hist", "new/hist_hemi-{}_space-fsLR_den-32k_map"),
+        ("hist.func.gii", "hist_hemi-{}"),
+        ("v1.2.shape.gii", "v1.2_hemi-{}"),
+        ("hist_hemi-R_x.func.gii", "hist_hemi-{}_x"),
+        ("{hemi}.hist.func.gii", "{}.hist"),
+    ],
+)
+def test_output_names_tell_left_from_right(tmp_path, out, expected):
+    """A name without hemisphere gets one; a beginning of a name gets all BIDS entities."""
+    files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
+    written = map_file(files, FSLR_32K, tmp_path / out)
+    suffix = ".shape.gii" if out.endswith(".shape.gii") else ".func.gii"
+    names = [str(path.relative_to(tmp_path)) for path in written]
+    left, right = (expected.format(side) for side in "LR")
+    assert names == [left + suffix, left + ".json", right + suffix, right + ".json"]
+    assert np.array_equal(read_map([written[0], written[2]]).valid, VALID)
+
+
+def test_one_hemisphere_keeps_the_name_that_was_asked_for(tmp_path):
+    """A single hemisphere is written to exactly the file named."""
+    (left,) = write_map(BRAIN.hemisphere("L"), tmp_path / f"{NAME}_map.func.gii")
+    written = map_file([left], FSLR_32K, tmp_path / "out.func.gii")
+    assert [path.name for path in written] == ["out.func.gii", "out.json"]
+
+
+def test_labels_are_recognised_by_the_type_of_file(tmp_path):
+    """A label file stays a label file, with its names; the record says how labels are chosen."""
+    (file,) = write_parcellation(AREAS, tmp_path / "areas_space-fsLR_den-32k.dlabel.nii")
+    written = map_file([file], FSLR_32K, tmp_path / "areas")
+    names = [path.name for path in written]
+    assert names[0] == "areas_hemi-L_space-fsLR_den-32k_dseg.label.gii"
+    again = read_parcellation([written[0], written[2]])
+    assert np.array_equal(again.keys, AREAS.keys)
+    assert again.names[2] == "two"
+    record = json.loads(written[1].read_text())
+    assert record["Masked"] is None
+    assert "largest summed weight" in record["Values"]
+
+
+def test_bad_requests_write_nothing(tmp_path):
+    """Wrong endings, mixed inputs, unknown routes and missing files are refused beforehand."""
+    (areas,) = write_parcellation(AREAS, tmp_path / "areas_space-fsLR_den-32k.dlabel.nii")
+    (brain,) = write_map(BRAIN, tmp_path / "brain_space-fsLR_den-32k.dscalar.nii")
+    before = sorted(tmp_path.iterdir())
+    for inputs, to, out, message in (
+        ([areas], FSLR_32K, "x.func.gii", r"for labels; expected one of \.label\.gii"),
+        ([brain], FSLR_32K, "x.label.gii", r"for a map; expected one of \.func\.gii"),
+        ([brain], FSLR_32K, "x.csv", "for a map"),
+        ([brain, areas], FSLR_32K, "x", "a map and labels"),
+        ([brain], Space("bigbrain", "10k"), "x", "fsLR-32k to bigbrain-10k"),
+        ([tmp_path / "absent.func.gii"], FSLR_32K, "x", "no such file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            map_file(inputs, to, tmp_path / out)
+    with pytest.raises(InputError, match="expected fsaverage-10k"):
+        map_file([brain], FSLR_32K, tmp_path / "x", source=FSAVERAGE_10K)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("masked", [True, False])
+def test_maps_are_carried_as_by_resample(real_cache, tmp_path, masked):
+    """What the files hold is `resample`'s result; the record names every sphere and its hash."""
+    data_in = SurfaceMap(BRAIN.values, FSLR_32K, BRAIN.columns, VALID if masked else None)
+    files = write_map(data_in, tmp_path / f"{NAME}_map.func.gii")
+    written = map_file(files, FSAVERAGE_10K, tmp_path / "out", masked=masked)
+    assert written[2].name == "out_hemi-R_space-fsaverage_den-10k_map.func.gii"
+    expected = resample(data_in, FSAVERAGE_10K, masked=masked)
+    found = read_map([written[0], written[2]])
+    assert found.space == FSAVERAGE_10K
+    assert np.array_equal(found.valid, expected.valid)
+    assert np.array_equal(found.values[found.valid], expected.values[expected.valid])
+    record = json.loads(written[3].read_text())
+    assert record["Masked"] is masked
+    (step,) = record["Steps"]
+    name = "fs_LR-deformed_to-fsaverage.R.sphere.32k_fs_LR.surf.gii"
+    assert step["Hemisphere"] == "R"
+    assert step["SourceSphere"]["File"] == f"fslr/{name}"
+    assert step["SourceSphere"]["SHA256"] == file_sha256(real_cache / "fslr" / name)
+
+
+@pytest.mark.real_data
+def test_a_bigbrain_map_of_unknown_space_needs_from(real_data, real_cache, tmp_path):
+    """163,842 vertices are BigBrain, fs_LR or fsaverage: --from decides, and the figures hold."""
+    files = []
+    for side in "LR":
+        folder = real_data / "bigbrainwarp/tpl-bigbrain"
+        source = folder / f"tpl-bigbrain_hemi-{side}_desc-Func_G1.shape.gii"
+        files.append(tmp_path / f"hemi-{side}_G1.shape.gii")
+        files[-1].write_bytes(source.read_bytes())
+    with pytest.raises(InputError, match="bigbrain-164k"):
+        map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii")
+    bigbrain = Space("bigbrain", "164k")
+    written = map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii", source=bigbrain)
+    record = json.loads(written[1].read_text())
+    assert [step["Hemisphere"] for step in record["Steps"]] == ["L", "L", "R", "R"]
+    values = nibabel.load(written[0]).get_fdata()
+    assert values.shape[0] == 1
