@@ -1,1 +1,99 @@
-"""cytosurf: decode functional maps of the human cortex from its cellular architecture."""
+"""cytosurf: decode functional maps of the human cortex from its cellular architecture.
+
+    >>> import cytosurf
+    >>> result = cytosurf.decode()  # doctest: +SKIP
+
+decodes seven networks from T1w/T2w, thickness, curvature and microstructural gradients of the
+data that come with BrainSpace, beside position, with a spin test. Everything below is loaded when
+it is first used; importing the package touches no network and no files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from cytosurf._version import __version__
+
+if TYPE_CHECKING:
+    from cytosurf import data
+    from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
+    from cytosurf.features import FeatureSet, known_features, load_features
+    from cytosurf.report import plot_surface
+    from cytosurf.runs import RunRecord, load_run
+    from cytosurf.surfaces import (
+        Mesh,
+        Parcellation,
+        Space,
+        SurfaceMap,
+        load_mesh,
+        read_map,
+        read_mesh,
+        read_parcellation,
+        resample,
+        write_map,
+        write_mesh,
+        write_parcellation,
+    )
+    from cytosurf.targets import Target, known_targets, load_target
+    from cytosurf.workflow import Decoding, decode, report
+
+__all__ = [
+    "CytosurfError",
+    "CytosurfWarning",
+    "Decoding",
+    "FeatureSet",
+    "InputError",
+    "Mesh",
+    "Parcellation",
+    "RunRecord",
+    "Space",
+    "SurfaceMap",
+    "Target",
+    "__version__",
+    "data",
+    "decode",
+    "known_features",
+    "known_targets",
+    "load_features",
+    "load_mesh",
+    "load_run",
+    "load_target",
+    "plot_surface",
+    "read_map",
+    "read_mesh",
+    "read_parcellation",
+    "report",
+    "resample",
+    "write_map",
+    "write_mesh",
+    "write_parcellation",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submodules=["data"],
+    submod_attrs={
+        "errors": ["CytosurfError", "CytosurfWarning", "InputError"],
+        "features": ["FeatureSet", "known_features", "load_features"],
+        "report": ["plot_surface"],
+        "runs": ["RunRecord", "load_run"],
+        "surfaces": [
+            "Mesh",
+            "Parcellation",
+            "Space",
+            "SurfaceMap",
+            "load_mesh",
+            "read_map",
+            "read_mesh",
+            "read_parcellation",
+            "resample",
+            "write_map",
+            "write_mesh",
+            "write_parcellation",
+        ],
+        "targets": ["Target", "known_targets", "load_target"],
+        "workflow": ["Decoding", "decode", "report"],
+    },
+)

@@ -151,7 +151,7 @@ def _tile_gradient(x: Float32, z: Float32, gradient: Float64, gradient0: Float64
             j += 1
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def gradient_pass(
     x: Float32,
     tiles: Int64,
@@ -201,7 +201,7 @@ def gradient_pass(
     return gradient, gradient0
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def probability_pass(
     x: Float32, tiles: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
 ) -> None:
@@ -213,7 +213,7 @@ def probability_pass(
         _tile_softmax(probability[i], top, total)
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def moments_pass(x: Float32, tiles: Int64, included: Float32) -> tuple[float, Float64, Float64]:
     """Return count, sum and sum of squares of each feature over the included slots.
 

@@ -3,18 +3,23 @@
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
 from cytosurf.nulls.quality import SpinQuality, spin_quality
 from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
+from cytosurf.nulls.spin_test import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 
 __all__ = [
     "POLICIES",
     "Policy",
     "SpinAssigner",
+    "SpinChunk",
     "SpinPValue",
     "SpinQuality",
+    "SpinTest",
     "check_spin_count",
     "clopper_pearson",
+    "fold_mean_macro_f1",
     "haar_rotation",
     "holm",
+    "run_spins",
     "spin_labels",
     "spin_quality",
     "spin_rotations",

@@ -1,0 +1,67 @@
+"""The command line: one module per command, each of which calls one public function."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+
+from cytosurf.cli.data import app as data_app
+from cytosurf.cli.decode import decode_command
+from cytosurf.cli.map import map_command
+from cytosurf.cli.report import report_command
+from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
+
+app = typer.Typer(
+    name="cytosurf",
+    help="Decode functional maps of the human cortex from its cellular architecture.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("decode")(decode_command)
+app.command("report")(report_command)
+app.command("map")(map_command)
+app.add_typer(data_app, name="data")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from cytosurf import __version__
+
+        typer.echo(f"cytosurf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 the run failed, 2 wrong usage or bad input."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except CytosurfError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from what is finished.", err=True)
+        sys.exit(1)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *_: object, **__: object
+) -> None:
+    """Show our own warnings as one line; those of libraries are theirs to fix, not the user's."""
+    if issubclass(category, CytosurfWarning):
+        typer.echo(f"Warning: {message}", err=True)

@@ -1,0 +1,191 @@
+"""``cytosurf decode``: decode a map from maps."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cytosurf.errors import InputError
+
+if TYPE_CHECKING:
+    from cytosurf.workflow import Decoding
+
+INPUTS, FOLDS, RUN = "Inputs", "Folds", "Run"
+
+
+def decode_command(
+    features: Annotated[
+        str,
+        typer.Option(
+            help="Feature sets, separated by commas; + joins sets, :pcaD takes components. "
+            "Names are listed in the documentation, and by a wrong one.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = "microstructure",
+    target: Annotated[
+        str, typer.Option(help="Parcellations to decode, or label files.", rich_help_panel=INPUTS)
+    ] = "schaefer400-7networks",
+    baseline: Annotated[
+        str, typer.Option(help="Feature sets to compare with.", rich_help_panel=INPUTS)
+    ] = "coordinates",
+    space: Annotated[
+        str, typer.Option(help="Space of the analysis.", rich_help_panel=INPUTS)
+    ] = "fsLR-32k",
+    hemisphere: Annotated[str, typer.Option(help="L, R or both.", rich_help_panel=INPUTS)] = "both",
+    mask: Annotated[
+        str | None,
+        typer.Option(help="File whose non-zero vertices are analysed.", rich_help_panel=INPUTS),
+    ] = None,
+    min_class_vertices: Annotated[
+        int, typer.Option(help="Leave out smaller classes.", rich_help_panel=INPUTS)
+    ] = 1,
+    n_folds: Annotated[int, typer.Option(help="Number of folds.", rich_help_panel=FOLDS)] = 5,
+    n_blocks: Annotated[
+        int, typer.Option(help="Superblocks per hemisphere.", rich_help_panel=FOLDS)
+    ] = 100,
+    blocks: Annotated[
+        str,
+        typer.Option(
+            help="midthickness (published) or sphere (contiguous on it).", rich_help_panel=FOLDS
+        ),
+    ] = "midthickness",
+    scheme: Annotated[
+        str,
+        typer.Option(
+            help="blocks, homotopic, left-to-right, right-to-left or across.",
+            rich_help_panel=FOLDS,
+        ),
+    ] = "blocks",
+    buffer_mm: Annotated[
+        float, typer.Option(help="Gap between training and test.", rich_help_panel=FOLDS)
+    ] = 0.0,
+    repeats: Annotated[
+        int, typer.Option(help="Decode with this many fold seeds.", rich_help_panel=FOLDS)
+    ] = 1,
+    block_sweep: Annotated[
+        str, typer.Option(help="Other --n-blocks, e.g. 50,200.", rich_help_panel=FOLDS)
+    ] = "",
+    spins: Annotated[
+        int, typer.Option(help="Number of spins; 0 for none.", rich_help_panel=RUN)
+    ] = 99,
+    seed: Annotated[int, typer.Option(help="Seed of folds and spins.", rich_help_panel=RUN)] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN),
+    ] = None,
+    matched_position: Annotated[
+        bool,
+        typer.Option(
+            help="Decode position with as many columns beside every feature set.",
+            rich_help_panel=RUN,
+        ),
+    ] = True,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of options, as a run directory holds it; used instead of the others "
+            "(but for --spins, --jobs and --out).",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run directory; ./cytosurf-run-<target> if left out.", rich_help_panel=RUN
+        ),
+    ] = None,
+) -> None:
+    """Decode parcellations from feature maps, with baselines and a spin test.
+
+    Without options: seven networks from the microstructure maps that come with BrainSpace.
+
+    Example: cytosurf decode --features neighbourhood:pca32,hist --target yeo7,yeo17
+    """
+    from cytosurf.workflow import decode, default_folder, read_options
+
+    options: dict[str, Any] = {
+        "features": features,
+        "target": target,
+        "baseline": baseline,
+        "space": space,
+        "hemispheres": _hemispheres(hemisphere),
+        "mask": mask,
+        "min_class_vertices": min_class_vertices,
+        "seed": seed,
+        "spins": spins,
+        "jobs": jobs,
+        "matched_position": matched_position,
+        "folds": {
+            "n_folds": n_folds,
+            "n_blocks": n_blocks,
+            "method": blocks,
+            "scheme": scheme,
+            "buffer_mm": buffer_mm,
+            "repeats": repeats,
+            "block_sweep": tuple(_numbers("--block-sweep", block_sweep)),
+        },
+    }
+    if config is not None:
+        given = _given_options("spins", "jobs")
+        options = read_options(config) | {name: options[name] for name in given}
+    folder = out if out is not None else default_folder(options["target"])
+    command = shlex.join(["cytosurf", *sys.argv[1:]])
+    result = decode(**options, out=folder, command=command)
+    for decoding in result.values() if isinstance(result, dict) else [result]:
+        print_summary(decoding)
+
+
+def print_summary(result: Decoding) -> None:
+    """Print scores and primary p-values of a run, and where its report is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    entries = result.record.results["feature_sets"]
+    table = Table("features", "columns", "macro-F1 (mean ± SD over folds)", "95 % CI, pooled")
+    for name, entry in entries.items():
+        score, interval = entry["macro_f1"], entry["ci95"]
+        table.add_row(
+            name,
+            str(entry["n_features"]),
+            f"{score['mean']:.3f} ± {score['sd']:.3f}",
+            f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "",
+        )
+    n_vertices = result.record.results["n_vertices"]
+    console.print(f"\n{result.record.results['target']}, {n_vertices:,} vertices")
+    console.print(table)
+    for test in result.record.nulls:
+        if test.primary:
+            versus = f" above {test.baseline}" if test.baseline else ""
+            console.print(
+                f"{test.features}{versus}: {test.observed:+.3f}, p = {test.p:.3g} "
+                f"({test.exceed} of {len(test.null)} {test.rotation} spins)"
+            )
+    console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
+
+
+def _hemispheres(text: str) -> tuple[str, ...]:
+    known = {"both": ("L", "R"), "L": ("L",), "R": ("R",)}
+    if text not in known:
+        raise InputError("--hemisphere", repr(text), "L, R or both")
+    return known[text]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(option, repr(text), "whole numbers separated by commas") from None
+
+
+def _given_options(*names: str) -> list[str]:
+    """Return which of the options were on the command line."""
+    import click
+
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return [name for name in names if context.get_parameter_source(name) is source]

@@ -1,0 +1,156 @@
+"""The configuration of a run: what was asked for, resolved, readable, and enough to do it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cytosurf.compute.files import write_text
+from cytosurf.errors import InputError
+
+FILE_NAME = "config.yaml"
+# More spins, or another number of processes, continue the same run.
+NOT_PART_OF_IDENTITY = {"spins", "jobs"}
+
+
+class FoldConfig(BaseModel):
+    """How the cortex is divided into training and test vertices.
+
+    Attributes
+    ----------
+    n_folds : int
+        Folds of the cross-validation.
+    n_blocks : int
+        Superblocks per hemisphere.
+    method : {"midthickness", "sphere"}
+        Superblocks from the remeshed midthickness (published) or contiguous on the sphere.
+    scheme : str
+        Which superblocks share a fold; see `cytosurf.decoding.folds`.
+    buffer_mm : float
+        Training vertices closer than this to a test vertex are left out.
+    repeats : int
+        Decode with this many fold seeds; the first is the run, all are in `results.json`.
+    block_sweep : tuple of int
+        Further numbers of superblocks per hemisphere to report the scores of.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_folds: Annotated[int, Field(ge=2, le=127)] = 5
+    n_blocks: Annotated[int, Field(ge=1)] = 100
+    method: Literal["midthickness", "sphere"] = "midthickness"
+    scheme: Literal["blocks", "homotopic", "left-to-right", "right-to-left", "across"] = "blocks"
+    buffer_mm: Annotated[float, Field(ge=0)] = 0.0
+    repeats: Annotated[int, Field(ge=1)] = 1
+    block_sweep: tuple[int, ...] = ()
+
+
+class RunConfig(BaseModel):
+    """One run: feature sets, one target, folds, decoder and spins.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Names of feature sets.
+    target : str
+        Name of the parcellation to decode.
+    baseline : tuple of str
+        Feature sets that the others are compared with.
+    space : str
+        Space of the analysis.
+    hemispheres : tuple of str
+        ``("L", "R")`` or one of them.
+    spins : int
+        Number of spins.
+    seed : int
+        Seed of superblocks, folds, bootstrap and spins.
+    jobs : int or None
+        Processes; None for all cores.
+    folds : FoldConfig
+        Cross-validation.
+    mask : str or None
+        File whose non-zero vertices alone are analysed.
+    min_class_vertices : int
+        Classes with fewer analysed vertices are left out.
+    C : float
+        Inverse strength of the penalty.
+    classifier : str or None
+        Another classifier than the softmax regression, as it prints itself (Python API only).
+    matched_position : bool
+        Whether position with about as many columns is decoded beside every feature set.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    target: str
+    baseline: tuple[str, ...] = ("coordinates",)
+    space: str = "fsLR-32k"
+    hemispheres: tuple[Literal["L", "R"], ...] = ("L", "R")
+    spins: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0)] = 0
+    jobs: Annotated[int, Field(ge=1)] | None = None
+    folds: FoldConfig = FoldConfig()
+    mask: str | None = None
+    min_class_vertices: Annotated[int, Field(ge=1)] = 1
+    C: Annotated[float, Field(gt=0)] = 1.0
+    classifier: str | None = None
+    matched_position: bool = True
+
+    def identity(self) -> dict[str, Any]:
+        """Return what must be equal for a run directory to be continued."""
+        return self.model_dump(mode="json", exclude=NOT_PART_OF_IDENTITY)
+
+
+def make_config(options: dict[str, Any]) -> RunConfig:
+    """Validate the options of a run.
+
+    Raises
+    ------
+    InputError
+        Naming the first option that is unknown or out of range.
+
+    Examples
+    --------
+    >>> make_config({"features": ["hist"], "target": "yeo7", "spins": 99}).folds.n_folds
+    5
+    """
+    try:
+        return RunConfig(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "configuration"
+        found = repr(first.get("input"))
+        raise InputError(where, found, first["msg"].removeprefix("Input should be ")) from None
+
+
+def write_config(directory: Path, config: RunConfig) -> None:
+    """Write ``config.yaml`` of a run directory."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    write_text(directory / FILE_NAME, text)
+
+
+def read_config(directory: Path) -> RunConfig:
+    """Read ``config.yaml`` of a run directory.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not a configuration.
+    """
+    path = directory / FILE_NAME
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        raise InputError(
+            str(path),
+            "no readable configuration",
+            "a run directory",
+            "Make one with: cytosurf decode --out DIR",
+        ) from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), type(content).__name__, "a mapping of options")
+    return make_config(content)

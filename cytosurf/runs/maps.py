@@ -1,0 +1,100 @@
+"""The maps of a run: truth, folds, and each feature set's prediction, success and entropy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.errors import unknown_name
+from cytosurf.runs.record import RunRecord
+from cytosurf.surfaces import Parcellation, SurfaceMap, write_map, write_parcellation
+
+FOLDER = "maps"
+KINDS = ("truth", "prediction", "correct", "fold", "entropy")
+
+
+def run_map(record: RunRecord, kind: str, features: str | None = None) -> SurfaceMap | Parcellation:
+    """Return one map of a run.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    kind : {"truth", "prediction", "correct", "fold", "entropy"}
+        Labels of the target, held-out prediction, whether it is right (1 or 0), test fold
+        (counted from 1), or entropy of the held-out probabilities in bits.
+    features : str, optional
+        Feature set of a prediction and what follows from it; the first if left out.
+
+    Returns
+    -------
+    SurfaceMap or Parcellation
+        Labels are parcellations. Vertices that were not analysed have key 0 or are not valid.
+
+    Raises
+    ------
+    InputError
+        If the kind or the feature set is unknown.
+    """
+    if kind not in KINDS:
+        raise unknown_name("map", kind, KINDS)
+    name = features if features is not None else next(iter(record.prediction))
+    if name not in record.prediction:
+        raise unknown_name("feature set", name, record.prediction)
+    names = dict(zip(record.labels.tolist(), record.label_names, strict=True))
+    tested = record.prediction[name] > 0
+    if kind == "truth":
+        return Parcellation(record.truth, record.space, names, record.hemispheres)
+    if kind == "prediction":
+        return Parcellation(record.prediction[name], record.space, names, record.hemispheres)
+    if kind == "fold":
+        fold = np.where(record.truth > 0, record.fold + 1, 0)
+        folds = {k: f"fold {k}" for k in range(1, int(fold.max()) + 1)}
+        return Parcellation(fold, record.space, folds, record.hemispheres)
+    if kind == "correct":
+        values = (record.prediction[name] == record.truth).astype(np.float32)
+    else:
+        values = entropy_bits(record.probability[name])
+    return SurfaceMap(values, record.space, (kind,), tested, record.hemispheres)
+
+
+def entropy_bits(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Return the entropy of each row of probabilities in bits.
+
+    Examples
+    --------
+    >>> entropy_bits(np.array([[0.5, 0.5], [1.0, 0.0]])).tolist()
+    [1.0, 0.0]
+    """
+    p = probability.astype(np.float32)
+    terms = p * np.log2(p, out=np.zeros_like(p), where=p > 0)
+    bits: npt.NDArray[np.float32] = np.abs(terms.sum(axis=1))
+    return bits
+
+
+def write_maps(record: RunRecord) -> list[Path]:
+    """Write all maps of a run as GIFTI, one file per hemisphere; return the files."""
+    folder = record.directory / FOLDER
+    prefix = f"space-{record.space.template}_den-{record.space.density}_hemi-{{hemi}}"
+    if len(record.hemispheres) == 1:
+        prefix = prefix.replace("{hemi}", record.hemispheres[0])
+    files: list[Path] = []
+    for kind in KINDS:
+        of_target = kind in ("truth", "fold")
+        for name in [next(iter(record.prediction))] if of_target else list(record.prediction):
+            made = run_map(record, kind, name)
+            stem = prefix if of_target else f"{prefix}_features-{_entity(name)}"
+            if isinstance(made, Parcellation):
+                files += write_parcellation(made, folder / f"{stem}_desc-{kind}.label.gii")
+            else:
+                files += write_map(made, folder / f"{stem}_desc-{kind}.func.gii")
+    return files
+
+
+def _entity(name: str) -> str:
+    """Spell a feature set as a BIDS value: letters and digits alone."""
+    words: list[str] = re.findall(r"[A-Za-z0-9]+", Path(name).name if "/" in name else name)
+    return words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])

@@ -1,0 +1,84 @@
+"""What a run was made with: versions, machine, data sources and their terms."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cytosurf import data
+from cytosurf.compute.files import file_sha256
+
+PACKAGES = ("cytosurf", "numpy", "scipy", "numba", "scikit-learn", "nibabel", "nilearn")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # used from a source tree
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, number of cores and platform."""
+    return {"cpu": _processor(), "cores": os.cpu_count(), "platform": platform.platform()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def source_terms(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return title, licence and citations of each data source, each once.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of manifests, ``"file:<path>"`` for a user's file, or other notes.
+    """
+    known = data.sources()
+    terms = []
+    for name in dict.fromkeys(names):
+        if name in known:
+            source = known[name]
+            terms.append(
+                {
+                    "name": name,
+                    "title": source.title,
+                    "licence": source.licence,
+                    "commercial_use": source.commercial_use,
+                    "citations": list(source.citations),
+                    "homepage": str(source.homepage),
+                }
+            )
+        else:
+            title = name.removeprefix("file:")
+            terms.append(
+                {
+                    "name": name,
+                    "title": title,
+                    "licence": "the user's own",
+                    "commercial_use": None,
+                    "citations": [],
+                    "homepage": "",
+                }
+            )
+    return terms
+
+
+def file_hashes(names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of the user's files among the sources."""
+    paths = [Path(n.removeprefix("file:")) for n in names if n.startswith("file:")]
+    return {str(path): file_sha256(path) for path in paths if path.is_file()}

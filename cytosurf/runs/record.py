@@ -1,0 +1,205 @@
+"""A run directory read back: what a report, a notebook or a later command needs of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.compute.files import write_npz, write_text
+from cytosurf.errors import InputError
+from cytosurf.runs.config import read_config
+from cytosurf.surfaces.space import Space
+
+RESULTS, INFO, ARRAYS = "results.json", "run.json", "observed.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class NullRecord:
+    """One spin test with its null distribution.
+
+    Attributes
+    ----------
+    features, baseline : str, str or None
+        The feature set, and the one subtracted from it.
+    statistic : str
+        ``"macro_f1"`` or ``"macro_f1 difference"``: means over folds.
+    rotation : str
+        Rotation policy, "independent" or "mirrored".
+    observed : float
+        The statistic of the real labels.
+    null : (n_spins,) float64
+        The statistic of each spin.
+    exceed, p, p_ci95 : int, float, tuple of float
+        As in `cytosurf.nulls.SpinPValue`.
+    primary : bool
+        Whether this rotation policy is the one to quote for this statistic.
+    p_holm : float or None
+        Corrected over the targets of one family.
+    """
+
+    features: str
+    baseline: str | None
+    statistic: str
+    rotation: str
+    observed: float
+    null: npt.NDArray[np.float64]
+    exceed: int
+    p: float
+    p_ci95: tuple[float, float]
+    primary: bool
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """Everything a run directory holds.
+
+    Attributes
+    ----------
+    directory : Path
+        The run directory.
+    config, info, results : dict
+        ``config.yaml``, ``run.json`` and ``results.json``.
+    space, hemispheres : Space, tuple of str
+        Where the vertices are.
+    labels, label_names : (K,) int32, list of str
+        Keys and names of the classes.
+    truth : (n_vertices,) int32
+        Key of each analysed vertex, 0 elsewhere.
+    fold, block : (n_vertices,) int8, (n_vertices,) int32
+        Test fold and superblock, -1 outside the mask.
+    counts : dict of str to (n_folds, K, K) int64
+        Confusion counts of each feature set.
+    prediction : dict of str to (n_vertices,) int32
+        Held-out prediction (key) of each analysed vertex, 0 elsewhere.
+    probability : dict of str to (n_vertices, K) float16
+        Held-out probabilities.
+    nulls : list of NullRecord
+        Spin tests; empty without spins.
+    """
+
+    directory: Path
+    config: dict[str, Any]
+    info: dict[str, Any]
+    results: dict[str, Any]
+    space: Space
+    hemispheres: tuple[str, ...]
+    labels: npt.NDArray[np.int32]
+    label_names: list[str]
+    truth: npt.NDArray[np.int32]
+    fold: npt.NDArray[np.int8]
+    block: npt.NDArray[np.int32]
+    counts: dict[str, npt.NDArray[np.int64]]
+    prediction: dict[str, npt.NDArray[np.int32]]
+    probability: dict[str, npt.NDArray[np.float16]]
+    nulls: list[NullRecord]
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file through a temporary name; NaN becomes null."""
+    plain = _without_nan(content)
+    write_text(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run directory.
+
+    Raises
+    ------
+    InputError
+        If it is missing or broken.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            str(path), "no readable file", "a finished run directory", "Run cytosurf decode again."
+        ) from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), type(content).__name__, "a JSON object")
+    return content
+
+
+def write_arrays(directory: Path, record: RunRecord) -> None:
+    """Write ``observed.npz``: labels, folds, and the results of each feature set in their order."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": record.labels,
+        "truth": record.truth,
+        "fold": record.fold,
+        "block": record.block,
+    }
+    for i, name in enumerate(record.counts):
+        arrays[f"counts_{i}"] = record.counts[name]
+        if name in record.prediction:
+            arrays[f"prediction_{i}"] = record.prediction[name]
+            arrays[f"probability_{i}"] = record.probability[name]
+    arrays["sets"] = np.array(list(record.counts))
+    write_npz(directory / ARRAYS, **arrays)
+
+
+def load_run(directory: str | Path) -> RunRecord:
+    """Read a run directory.
+
+    Parameters
+    ----------
+    directory : path-like
+        What ``cytosurf decode --out`` wrote.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    InputError
+        If the directory is not a finished run.
+    """
+    from cytosurf.runs.spins import read_nulls
+
+    directory = Path(directory)
+    config = read_config(directory)
+    info, results = read_json(directory / INFO), read_json(directory / RESULTS)
+    try:
+        with np.load(directory / ARRAYS, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (OSError, ValueError):
+        raise InputError(
+            str(directory / ARRAYS), "no readable arrays", "those of a finished run"
+        ) from None
+    names = [str(name) for name in arrays["sets"]]
+    positions = list(enumerate(names))
+    return RunRecord(
+        directory=directory,
+        config=config.model_dump(mode="json"),
+        info=info,
+        results=results,
+        space=Space.parse(config.space),
+        hemispheres=config.hemispheres,
+        labels=arrays["labels"],
+        label_names=[c["name"] for c in results["classes"]],
+        truth=arrays["truth"],
+        fold=arrays["fold"],
+        block=arrays["block"],
+        counts={n: arrays[f"counts_{i}"] for i, n in positions},
+        prediction={
+            n: arrays[f"prediction_{i}"] for i, n in positions if f"prediction_{i}" in arrays
+        },
+        probability={
+            n: arrays[f"probability_{i}"] for i, n in positions if f"probability_{i}" in arrays
+        },
+        nulls=read_nulls(directory, results),
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
