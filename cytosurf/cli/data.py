@@ -24,31 +24,31 @@ def list_sources(
     """List all data sources with their terms of use, or the files of one."""
     from cytosurf import data
     from cytosurf.data.manifest import load_source
-    from cytosurf.data.notice import commercial_use_in_words, licence_notice
+    from cytosurf.data.notice import licence_notice
 
     if name is not None:
         source = load_source(name)
         typer.echo(f"{licence_notice(source)}\n")
         _print_table(
-            ("file", "size", "space", "density", "hemisphere"),
+            ("space", "density", "hemisphere", "size", "file"),
             (
-                (f.name, _size(f.bytes), f.space or "", f.density or "", f.hemisphere or "")
+                (f.space or "", f.density or "", f.hemisphere or "", _size(f.bytes), f.name)
                 for f in source.files
             ),
         )
         return
     present = data.count_present()
     _print_table(
-        ("source", "title", "files here", "size", "commercial use"),
+        ("source", "here", "size", "commercial", "title"),
         (
             (
                 source.name,
-                source.title,
                 f"{present[source.name]}/{len(source.files)}"
                 if source.access == "download"
                 else source.access,
                 _size(sum(file.bytes for file in source.files)),
-                commercial_use_in_words(source.commercial_use),
+                {True: "yes", False: "no", None: "unknown"}[source.commercial_use],
+                source.title,
             )
             for source in data.sources().values()
         ),
@@ -112,6 +112,7 @@ def _size(n_bytes: int) -> str:
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Draw a table on a terminal; elsewhere write tab-separated lines that scripts can read."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -120,9 +121,9 @@ def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for row in (header, *rows):
             typer.echo("\t".join(row))
         return
-    table = Table()
-    for i, column in enumerate(header):
-        table.add_column(column, no_wrap=i != 1)
+    table = Table(box=SIMPLE_HEAD)
+    for column in header:
+        table.add_column(column, no_wrap=column != header[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)
