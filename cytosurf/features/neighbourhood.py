@@ -130,7 +130,7 @@ def cached_moments(
     from cytosurf.surfaces.geodesic import disc_moments  # loads numba
 
     mean, sd, _ = disc_moments(mesh, values, valid, radius_mm)
-    moments = np.nan_to_num(np.concatenate([mean, sd], axis=1)).astype(np.float32)
+    moments: npt.NDArray[np.float32] = np.nan_to_num(np.hstack([mean, sd])).astype(np.float32)
     try:
         write_npz(path, moments=moments, sha256=arrays_sha256({"moments": moments}))
     except OSError as error:

@@ -37,10 +37,9 @@ def difumo64(space: Space) -> Target:
         ]
     )
     keys = np.where(cortex, labels_from_loadings(loadings), 0)
-    without = 1 - (keys[cortex] > 0).mean()
     n_used = len(np.unique(keys[keys > 0]))
     notes = (
-        f"{without:.1%} of the cortex (greyordinates) has no loading and is unassigned",
+        _unassigned(keys, cortex, "loading"),
         (
             f"{n_used} of 64 components have the largest loading somewhere; most others lie "
             "outside the cortex"
@@ -61,12 +60,15 @@ def julich(space: Space) -> Target:
     the label that most depths have; a tie goes to the smallest key, and background does not vote.
     """
     names = julich_names(data.path("julich-brain", "Julich.json"))
-    keys = np.where(
-        greyordinate_mask(),
-        np.concatenate([_julich_hemisphere(h) for h in HEMISPHERES]),
-        0,
-    )
+    cortex = greyordinate_mask()
+    keys = np.where(cortex, np.concatenate([_julich_hemisphere(h) for h in HEMISPHERES]), 0)
+    n_used = len(np.unique(keys[keys > 0]))
     notes = (
+        _unassigned(keys, cortex, "area"),
+        (
+            f"{n_used} of {len(names)} areas are on the surface; areas called GapMap stand for "
+            "cortex that is not mapped yet, and a few vertices have nuclei close to the cortex"
+        ),
         (
             "maximum probability map in MNI152NLin2009cAsym, sampled at the surfaces of "
             "MNI152NLin6Asym: borders may be off by a few mm"
@@ -117,6 +119,11 @@ def julich_names(path: Path) -> dict[int, str]:
     """Read the names of the Julich-Brain areas: the place in the list is the key."""
     labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
     return {key: name for key, name in enumerate(labels) if key > 0}
+
+
+def _unassigned(keys: npt.NDArray[np.int32], cortex: npt.NDArray[np.bool_], what: str) -> str:
+    share = 1 - (keys[cortex] > 0).mean()
+    return f"{share:.1%} of the cortex (greyordinates) has no {what} and is unassigned"
 
 
 def _julich_hemisphere(hemisphere: str) -> npt.NDArray[np.int32]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.features.sets import FeatureSet, checked, join_features
+from cytosurf.features.sets import FeatureSet, carried, checked, join_features, standardised
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.space import Space
 
@@ -142,3 +142,32 @@ def test_a_column_that_is_constant_where_all_are_valid_is_refused():
     a = FeatureSet("a", SurfaceMap(values, TOY, ("step",)))
     with pytest.raises(InputError, match="column 'a: step'"):
         join_features([a, toy_set("b", valid=np.arange(200) < 100)])
+
+
+def test_columns_are_standardised_over_both_hemispheres_together():
+    """Mean 0 and SD 1 over all valid vertices; a difference between hemispheres stays."""
+    values = (
+        np.random.default_rng(0).normal(size=(200, 2))
+        + np.r_[np.zeros(100), np.full(100, 9)][:, None]
+    )
+    valid = np.random.default_rng(1).random(200) < 0.8
+    features = standardised(FeatureSet("toy", SurfaceMap(values, TOY, ("a", "b"), valid)))
+    inside = features.map.values[valid].astype(np.float64)
+    np.testing.assert_allclose(inside.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(inside.std(axis=0), 1, atol=1e-6)
+    left, right = (features.map.hemisphere(h) for h in "LR")
+    assert right.values[right.valid].min() > left.values[left.valid].max()
+    assert (features.map.values[~valid] == 0).all()
+
+
+def test_a_constant_column_survives_standardising_to_be_refused_by_name():
+    """Nothing is divided by zero on the way to the message."""
+    features = FeatureSet("toy", SurfaceMap(np.full(200, 3.0), TOY, ("flat",)))
+    with pytest.raises(InputError, match="column 'flat'"):
+        checked(standardised(features))
+
+
+def test_a_set_in_its_own_space_is_not_touched():
+    """No resampling, no note."""
+    features = toy_set()
+    assert carried(features, TOY) is features

@@ -33,10 +33,10 @@ def test_embedded_targets_load_without_any_download(name, monkeypatch, tmp_path)
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", sorted(TARGETS))
+@pytest.mark.parametrize("name", sorted(TARGETS.keys() - {"difumo64", "julich"}))
 @pytest.mark.filterwarnings("ignore:schaefer")
 def test_every_target_loads(name, real_cache):
-    """Each name gives at least two named classes on fs_LR 32k."""
+    """Each name gives named classes on fs_LR 32k (the volumes have tests of their own)."""
     target = load_target(name)
     assert target.name == name
     assert target.n_classes >= 2
