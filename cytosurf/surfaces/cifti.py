@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +33,24 @@ from cytosurf.surfaces.space import Space
 
 _CORTEX = {"CIFTI_STRUCTURE_CORTEX_LEFT": "L", "CIFTI_STRUCTURE_CORTEX_RIGHT": "R"}
 _EXPECTED = {
-    "ScalarAxis": "dense scalars of the cortex (.dscalar.nii)",
-    "LabelAxis": "dense labels of the cortex (.dlabel.nii)",
+    "SCALARS": "dense scalars of the cortex (.dscalar.nii)",
+    "LABELS": "dense labels of the cortex (.dlabel.nii)",
 }
 _FOUND = {
-    "ScalarAxis": "scalars (a map of values)",
-    "LabelAxis": "labels",
-    "SeriesAxis": "a time series",
-    "ParcelsAxis": "parcels",
-    "BrainModelAxis": "connectivity",
+    "SCALARS": "scalars (a map of values)",
+    "LABELS": "labels",
+    "SERIES": "a time series",
+    "PARCELS": "parcels",
+    "BRAIN_MODELS": "connectivity",
 }
 _WAY_OUT = {
-    "ScalarAxis": "Give a .dlabel.nii.",
-    "LabelAxis": "Give it as a target, or read_parcellation.",
-    "SeriesAxis": "Reduce it with wb_command -cifti-reduce first.",
+    "SCALARS": "Give a .dlabel.nii.",
+    "LABELS": "Give it as a target, or read_parcellation.",
+    "SERIES": "Reduce it with wb_command -cifti-reduce first.",
 }
+
+# Side, rows of the matrix, vertices that they belong to, and vertices of the hemisphere.
+_Model = tuple[str, slice, npt.NDArray[np.int64], int]
 
 
 def map_parts(path: str | os.PathLike[str]) -> list[Part]:
@@ -58,7 +61,7 @@ def map_parts(path: str | os.PathLike[str]) -> list[Part]:
     InputError
         If the file is missing, damaged, of another CIFTI type, or without cortex.
     """
-    file, axis, models, data = _load(path, "ScalarAxis")
+    file, axis, models, data = _load(path, "SCALARS")
     columns = tuple(str(name) or f"column_{i + 1}" for i, name in enumerate(axis.name))
     parts = []
     for side, rows, vertices, n_vertices in models:
@@ -77,7 +80,7 @@ def label_parts(path: str | os.PathLike[str]) -> list[Part]:
         If the file is missing, damaged, of another CIFTI type, without cortex, with several sets
         of labels, or with keys that are negative or not whole.
     """
-    file, axis, models, data = _load(path, "LabelAxis")
+    file, axis, models, data = _load(path, "LABELS")
     if len(axis) != 1:
         raise InputError(
             str(file),
@@ -139,7 +142,7 @@ def _save(
     image.to_filename(str(path))
 
 
-def _load(path: str | os.PathLike[str], wanted: str) -> tuple[Path, Any, list[Any], Any]:
+def _load(path: str | os.PathLike[str], wanted: str) -> tuple[Path, Any, list[_Model], Any]:
     """Return file, map axis, cortical models and data (n_maps, n_greyordinates) of a CIFTI file."""
     expected = _EXPECTED[wanted]
     file = existing_file(path, expected)
@@ -148,23 +151,30 @@ def _load(path: str | os.PathLike[str], wanted: str) -> tuple[Path, Any, list[An
         if not isinstance(image, nib.Cifti2Image):
             raise InputError(
                 str(file),
-                "a NIfTI volume" if file.name.endswith((".nii", ".nii.gz")) else "no CIFTI-2 file",
+                "a NIfTI volume",
                 expected,
                 "Sample a volume to the surface first.",
             )
-        axes = [image.header.get_axis(i) for i in range(image.ndim)]
-        _check_axes(file, [type(axis).__name__ for axis in axes], wanted)
-        models = _cortical_models(file, axes[1], expected)
+        kinds = [_kind(image, dimension) for dimension in range(image.ndim)]
+        _check_kinds(file, kinds, wanted)
+        models = _cortical_models(file, image.header.matrix.get_index_map(1).brain_models)
         data = np.asarray(image.dataobj)
-        if data.shape != (len(axes[0]), len(axes[1])):
+        axis = image.header.get_axis(0)
+        if data.shape != image.header.matrix.get_data_shape():
             raise ValueError("the matrix does not have the size that its header states")
-    return file, axes[0], models, data
+    return file, axis, models, data
 
 
-def _check_axes(file: Path, kinds: list[str], wanted: str) -> None:
-    if kinds == [wanted, "BrainModelAxis"]:
+def _kind(image: Any, dimension: int) -> str:
+    """Return what a dimension of the matrix stands for: SCALARS, BRAIN_MODELS, ..."""
+    index_map = image.header.matrix.get_index_map(dimension)
+    return str(index_map.indices_map_to_data_type).removeprefix("CIFTI_INDEX_TYPE_")
+
+
+def _check_kinds(file: Path, kinds: list[str], wanted: str) -> None:
+    if kinds == [wanted, "BRAIN_MODELS"]:
         return
-    dense = "dense" if kinds[-1] == "BrainModelAxis" else "parcellated"
+    dense = "dense" if kinds[-1] == "BRAIN_MODELS" else "parcellated"
     raise InputError(
         str(file),
         f"{dense} CIFTI with {' by '.join(_FOUND[kind] for kind in kinds)}",
@@ -175,20 +185,34 @@ def _check_axes(file: Path, kinds: list[str], wanted: str) -> None:
     )
 
 
-def _cortical_models(file: Path, axis: Any, expected: str) -> list[Any]:
-    """Return (side, rows, vertices, n_vertices) of the hemispheres, left first."""
-    models, others, n_ignored = [], [], 0
-    for name, rows, model in axis.iter_structures():
-        if name in _CORTEX and name in model.nvertices:
-            models.append((_CORTEX[name], rows, model.vertex, model.nvertices[name]))
+def _cortical_models(file: Path, brain_models: Iterable[Any]) -> list[_Model]:
+    """Return side, rows, vertices and size of each hemisphere, left first."""
+    models: list[_Model] = []
+    others, n_ignored = [], 0
+    for model in brain_models:
+        side = _CORTEX.get(model.brain_structure)
+        if side and model.model_type == "CIFTI_MODEL_TYPE_SURFACE":
+            rows = slice(model.index_offset, model.index_offset + model.index_count)
+            vertices = np.array(list(model.vertex_indices), np.int64)
+            n_vertices = int(model.surface_number_of_vertices)
+            if len(vertices) != model.index_count or np.any(
+                (vertices < 0) | (vertices >= n_vertices)
+            ):
+                raise ValueError("vertex numbers that do not fit the surface")
+            models.append((side, rows, vertices, n_vertices))
         else:
-            others.append(name.removeprefix("CIFTI_STRUCTURE_").lower().replace("_", " "))
-            n_ignored += len(model)
+            name = model.brain_structure.removeprefix("CIFTI_STRUCTURE_")
+            others.append(name.lower().replace("_", " "))
+            n_ignored += model.index_count
     models.sort(key=lambda model: model[0])
     sides = [model[0] for model in models]
     if not models or len(set(sides)) < len(sides):
-        found = f"structures {', '.join(others)}" if not models else "a hemisphere listed twice"
-        raise InputError(str(file), found, expected, "Give a file that covers the cortex.")
+        raise InputError(
+            str(file),
+            "a hemisphere listed twice" if models else f"structures {', '.join(others)}",
+            "the vertices of the cortex",
+            "Give a file that covers the cortex.",
+        )
     if others:
         warnings.warn(
             f"{file}: {n_ignored:,} rows of {len(others)} structures other than the cortical "

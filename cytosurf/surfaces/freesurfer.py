@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces.parts import Part, existing_file, reading
 
 _CURV_MAGIC = b"\xff\xff\xff"
@@ -75,6 +76,14 @@ def annot_part(path: str | os.PathLike[str]) -> Part:
     first = 1 if 0 in assigned else 0
     # Looked up here, because the library gives a colour that is not in the table to a neighbour.
     key_of = {int(table[row, 4]): row + first for row in reversed(assigned)}
+    n_strange = int(np.count_nonzero((colours != 0) & ~np.isin(colours, table[:, 4])))
+    if n_strange:
+        warnings.warn(
+            f"{file}: {n_strange:,} vertices have a colour that the colour table does not have; "
+            "they are unassigned.",
+            CytosurfWarning,
+            stacklevel=2,
+        )
     unique, inverse = np.unique(colours, return_inverse=True)
     keys = np.array([key_of.get(int(colour), 0) for colour in unique], np.int32)[inverse]
     return Part(file, keys, names={row + first: name for row, name in assigned.items()})

@@ -137,10 +137,7 @@ def map_part(path: str | os.PathLike[str]) -> Part:
         raise InputError(
             str(file), "a surface", "a map of values", "Give a .func.gii or .shape.gii."
         )
-    columns = tuple(
-        str(array.meta.get("Name", "")) or f"column_{i + 1}"
-        for i, array in enumerate(image.darrays)
-    )
+    columns = tuple(_column(array, i) for i, array in enumerate(image.darrays))
     values = np.stack([np.asarray(a, np.float32) for a in _vectors(image, file)], axis=1)
     return Part(
         file, values, _stated_hemisphere(image, file), space_from_metadata(image.meta), columns
@@ -294,6 +291,8 @@ def _save(
 
 def _load(path: str | os.PathLike[str], expected: str) -> Any:
     file = existing_file(path, expected)
+    if not file.name.endswith((".gii", ".gii.gz")):
+        raise InputError(str(file), "a name that does not end in .gii", expected)
     with reading(file, expected):
         image = nib.gifti.GiftiImage.from_filename(str(file), mmap=False)
         if image is None:
@@ -328,6 +327,14 @@ def _stated_hemisphere(image: Any, file: Path) -> str | None:
         if structure not in _UNSTATED:
             raise InputError(str(file), f"structure {structure!r}", "CortexLeft or CortexRight")
     return None
+
+
+def _column(array: Any, index: int) -> str:
+    """Return the name of a data array; of a path, which some programs put there, its last part."""
+    name = str(array.meta.get("Name", ""))
+    if name.startswith("/"):
+        name = name.rpartition("/")[2]
+    return name or f"column_{index + 1}"
 
 
 def _content(image: Any) -> str:

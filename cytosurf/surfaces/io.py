@@ -11,7 +11,6 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -182,12 +181,8 @@ def _settled(
         raise InputError(
             "files", f"{len(files)} files", "one file, or a left and a right one in this order"
         )
-    if len(files) == 1:
-        parts = read(files[0])
-    else:
-        parts = [_single(read(file)) for file in files]
-        hemispheres = hemispheres or ("L", "R")
-    positions = hemispheres or (None,) * len(parts)
+    parts = read(files[0]) if len(files) == 1 else [_single(read(file)) for file in files]
+    positions = hemispheres or (("L", "R") if len(parts) == 2 else (None,))
     if len(positions) != len(parts):
         sides = "both hemispheres" if len(parts) == 2 else "one hemisphere"
         raise InputError(str(parts[0].path), sides, f"hemispheres {'+'.join(hemispheres or ())}")
@@ -195,14 +190,24 @@ def _settled(
         (part, settle_space(part, space), settle_hemisphere(part, position))
         for part, position in zip(parts, positions, strict=True)
     ]
-    if len(settled) == 2 and settled[0][1] != settled[1][1]:
-        raise InputError(
-            str(settled[1][0].path),
-            f"space {settled[1][1]}",
-            f"{settled[0][1]} as on the left ({settled[0][0].path})",
-            "Move one of them to the space of the other first.",
-        )
+    if len(settled) == 2:
+        _check_same_mesh(*settled)
     return settled
+
+
+def _check_same_mesh(left: tuple[Part, Space, str], right: tuple[Part, Space, str]) -> None:
+    """Raise `InputError` unless both hemispheres are of one space and size."""
+    for what, found, expected in (
+        ("space", str(right[1]), str(left[1])),
+        ("vertices", f"{len(right[0].values):,}", f"{len(left[0].values):,}"),
+    ):
+        if found != expected:
+            raise InputError(
+                str(right[0].path),
+                f"{what} {found}",
+                f"{expected} as on the left ({left[0].path})",
+                "Move one of them to the space of the other first.",
+            )
 
 
 def _single(parts: list[Part]) -> Part:
@@ -220,11 +225,7 @@ def _common_columns(parts: list[Part]) -> tuple[str, ...]:
     """Return the names of columns that are the same left and right, marks of the side aside."""
     if len(parts) == 1 or parts[0].columns == parts[1].columns:
         return parts[0].columns
-    left, right = (
-        # Some programs put the path of the source file where the name should be.
-        [_SIDE_MARK.sub("", Path(n).name if n.startswith("/") else n) for n in part.columns]
-        for part in parts
-    )
+    left, right = ([_SIDE_MARK.sub("", name) for name in part.columns] for part in parts)
     if left == right:
         return tuple(name or f"column_{i + 1}" for i, name in enumerate(left))
     if len(left) == len(right) == 1:

@@ -185,7 +185,7 @@ def space_from_name(name: str, n_vertices: int) -> Space | None:
     fitting = [d for d, n in counts.items() if n == n_vertices]
     if not fitting:
         expected = " or ".join(f"{n:,} ({template}-{d})" for d, n in counts.items())
-        raise InputError(name, f"{n_vertices:,} vertices in one hemisphere", expected)
+        raise InputError("one hemisphere", f"{n_vertices:,} vertices", expected)
     return Space(template, fitting[0])
 
 
@@ -205,7 +205,8 @@ def settle_space(part: Part, wanted: Space | None) -> Space:
         does not fit it.
     """
     n_vertices = len(part.values)
-    stated = part.space or space_from_name(part.path.name, n_vertices)
+    with naming(part.path):
+        stated = part.space or space_from_name(part.path.name, n_vertices)
     if wanted is not None and stated is not None and stated != wanted:
         raise InputError(
             str(part.path),
@@ -251,8 +252,11 @@ def settle_hemisphere(part: Part, position: str | None) -> str:
     Raises
     ------
     InputError
-        If they contradict each other, or nothing settles the side.
+        If they contradict each other, or nothing settles the side. A name that contradicts both
+        position and metadata is passed over.
     """
+    if position and part.hemisphere == position:
+        return position
     named = hemisphere_from_name(part.path.name)
     stated = part.hemisphere or named
     if part.hemisphere and named and part.hemisphere != named:
