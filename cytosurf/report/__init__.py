@@ -1,0 +1,51 @@
+"""Figures, tables and the HTML report of a run.
+
+`write_report` makes one HTML file that needs no network. Its parts can be used alone: each figure
+is a function that returns a matplotlib figure, each table a pandas data frame, and `plot_surface`
+draws any map or parcellation on the cortex.
+"""
+
+from cytosurf.report.cortex import render_views
+from cytosurf.report.figures import (
+    confusion_figure,
+    folds_figure,
+    nulls_figure,
+    per_class_figure,
+)
+from cytosurf.report.html import render_report, write_report
+from cytosurf.report.maps import (
+    errors_figure,
+    folds_map_figure,
+    truth_and_prediction_figure,
+    uncertainty_figure,
+)
+from cytosurf.report.methods import methods_text
+from cytosurf.report.surface_plot import plot_surface
+from cytosurf.report.tables import (
+    confusion_table,
+    differences_table,
+    per_class_table,
+    scores_table,
+    spin_test_table,
+)
+
+__all__ = [
+    "confusion_figure",
+    "confusion_table",
+    "differences_table",
+    "errors_figure",
+    "folds_figure",
+    "folds_map_figure",
+    "methods_text",
+    "nulls_figure",
+    "per_class_figure",
+    "per_class_table",
+    "plot_surface",
+    "render_report",
+    "render_views",
+    "scores_table",
+    "spin_test_table",
+    "truth_and_prediction_figure",
+    "uncertainty_figure",
+    "write_report",
+]

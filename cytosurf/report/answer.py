@@ -1,0 +1,227 @@
+"""The answer of a run in plain words: what was found, and what it does and does not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cytosurf.report.formatting import columns, format_p, listed
+from cytosurf.report.selection import (
+    circular_sets,
+    feature_sets,
+    matched_position,
+    names_with_role,
+    primary_pair,
+    primary_test,
+)
+from cytosurf.report.tables import fold_differences
+
+if TYPE_CHECKING:
+    from cytosurf.runs.record import NullRecord, RunRecord
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class HeadlineNumber:
+    """One number of the headline: what it is, its value, and a remark."""
+
+    label: str
+    value: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a run.
+
+    Parameters
+    ----------
+    question : str
+        What was asked, as one sentence.
+    found : str
+        Scores, position baselines and p-value, as one paragraph.
+    shows, does_not_show : str
+        How to read them.
+    numbers : tuple of HeadlineNumber
+        The headline numbers.
+    """
+
+    question: str
+    found: str
+    shows: str
+    does_not_show: str
+    numbers: tuple[HeadlineNumber, ...]
+
+
+def answer(record: RunRecord) -> Answer:
+    """Return the answer of a run in plain words."""
+    features, baseline = primary_pair(record)
+    sentences = [_score_sentence(record, features)]
+    sentences += _position_sentences(record, features, baseline)
+    test = primary_test(record)
+    if test is not None:
+        sentences.append(_spin_sentence(test))
+    sentences += _other_sets_sentence(record)
+    return Answer(
+        question=_question(record, features, baseline),
+        found=" ".join(sentences),
+        shows=_shows(record, features, baseline, test),
+        does_not_show=_does_not_show(record),
+        numbers=_numbers(record, features, baseline, test),
+    )
+
+
+def _question(record: RunRecord, features: str, baseline: str | None) -> str:
+    k = len(record.labels)
+    beyond = f", and better than {baseline} does" if baseline else ""
+    return (
+        f"Does {features} predict the {k} classes of {record.results['target']} in parts of the "
+        f"cortex that the decoder has not seen{beyond}?"
+    )
+
+
+def _score_sentence(record: RunRecord, features: str) -> str:
+    scores = feature_sets(record)[features]
+    macro = scores["macro_f1"]
+    sentence = (
+        f"With {features} ({columns(scores['n_features'])}) the macro-F1 on held-out cortex is "
+        f"{macro['mean']:.3f} ± {macro['sd']:.3f} (mean ± SD over {len(macro['folds'])} folds)"
+    )
+    if scores.get("ci95"):
+        low, high = scores["ci95"]
+        sentence += (
+            f"; pooled over folds it is {scores['pooled_macro_f1']:.3f}, 95 % interval "
+            f"{low:.3f} to {high:.3f}"
+        )
+    return f"{sentence}."
+
+
+def _position_sentences(record: RunRecord, features: str, baseline: str | None) -> list[str]:
+    """Compare with the baseline, with position of the same size, and with the prior alone."""
+    sets = feature_sets(record)
+    sentences = []
+    for other, what in ((baseline, "the baseline"), (matched_position(record, features), "")):
+        if other is None or (not what and other == baseline):
+            continue
+        n = sets[other]["n_features"]
+        kind = what or "position with about as many columns"
+        differences = np.array(fold_differences(record, features, other))
+        sentences.append(
+            f"With {other} ({kind}; {columns(n)}) it is {sets[other]['macro_f1']['mean']:.3f}: "
+            f"{features} is {_signed(float(differences.mean()))}, and ahead in "
+            f"{int((differences > 0).sum())} of {len(differences)} folds."
+        )
+    for reference in names_with_role(record, "reference"):
+        mean = sets[reference]["macro_f1"]["mean"]
+        sentences.append(f"Without any feature ({reference}) it is {mean:.3f}.")
+    return sentences
+
+
+def _other_sets_sentence(record: RunRecord) -> list[str]:
+    """Name the best of several feature sets, which need not be the one the answer is about."""
+    names = names_with_role(record, "features")
+    if len(names) < 2:
+        return []
+    means = {name: feature_sets(record)[name]["macro_f1"]["mean"] for name in names}
+    best = max(means, key=lambda name: means[name])
+    return [
+        f"Of the {len(names)} feature sets of this run {best} scores highest ({means[best]:.3f})."
+    ]
+
+
+def _spin_sentence(test: NullRecord) -> str:
+    n = len(test.null)
+    what = f"an advantage over {test.baseline}" if test.baseline else "a macro-F1"
+    low, high = test.p_ci95
+    holm = f"; {format_p(test.p_holm)} after Holm's correction" if test.p_holm is not None else ""
+    return (
+        f"In the spin test, {test.exceed} of {n:,} label maps at random places gave {what} at "
+        f"least as large: p = {format_p(test.p)} ({test.rotation} rotations; 95 % interval of "
+        f"the rate {format_p(low)} to {format_p(high)}{holm})."
+    )
+
+
+def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRecord | None) -> str:
+    position = matched_position(record, features)
+    behind = False
+    if position:
+        behind = float(np.mean(fold_differences(record, features, position))) <= 0
+    target = record.results["target"]
+    significant = test is not None and (test.p if test.p_holm is None else test.p_holm) <= _LEVEL
+    if test is None:
+        text = (
+            "No spin test belongs to this comparison, so it is not known how often label maps of "
+            "the same smoothness at random places would score as well."
+        )
+    elif significant:
+        what = (
+            f"advantage of {features} over {baseline}" if test.baseline else f"score of {features}"
+        )
+        text = (
+            f"The {what} is larger than label maps of the same smoothness at random places "
+            f"usually give, so it is unlikely to be an accident of smoothness alone."
+        )
+    else:
+        text = (
+            "Label maps of the same smoothness at random places often do as well: this run gives "
+            f"no good evidence that {features} tells more about {target}"
+            f"{f' than {baseline}' if test.baseline else ' than smooth maps do by accident'}."
+        )
+        if 1 / (len(test.null) + 1) > _LEVEL:
+            text += f" With {len(test.null)} spins no smaller p was possible: run more."
+    if behind:
+        link = "But" if significant else "Besides,"
+        text += (
+            f" {link} {position}, which knows only where a vertex lies and has about as many "
+            f"columns, does as well or better: nothing here shows that {features} carries "
+            "information beyond position."
+        )
+    elif position:
+        text += f" {features} is also ahead of {position}, position with about as many columns."
+    return text
+
+
+def _does_not_show(record: RunRecord) -> str:
+    text = (
+        "The scores describe these maps (one brain, or one average of a group), not differences "
+        "between people, and association, not cause. Folds share training data, so their SD is "
+        "not a confidence interval. Rotated labels also lose their relation to position, so the "
+        "spin test alone does not prove information beyond position."
+    )
+    circular = circular_sets(record)
+    if circular:
+        made = "is" if len(circular) == 1 else "are"
+        text = (
+            f"{listed(circular)} {made} made from functional data, and so is the target: that "
+            f"score is circular, a reference and not a finding. {text}"
+        )
+    return text
+
+
+def _numbers(
+    record: RunRecord, features: str, baseline: str | None, test: NullRecord | None
+) -> tuple[HeadlineNumber, ...]:
+    sets = feature_sets(record)
+
+    def score(name: str, remark: str) -> HeadlineNumber:
+        macro = sets[name]["macro_f1"]
+        value = f"{macro['mean']:.3f}"
+        return HeadlineNumber(name, value, f"± {macro['sd']:.3f}, {remark}")
+
+    numbers = [score(features, f"macro-F1, {columns(sets[features]['n_features'])}")]
+    position = matched_position(record, features)
+    if baseline:
+        numbers.append(score(baseline, f"baseline, {columns(sets[baseline]['n_features'])}"))
+    if position and position != baseline:
+        numbers.append(score(position, f"position, {columns(sets[position]['n_features'])}"))
+    if test is not None:
+        remark = f"{test.exceed} of {len(test.null):,} spins"
+        numbers.append(HeadlineNumber("spin test", f"p = {format_p(test.p)}", remark))
+    return tuple(numbers)
+
+
+def _signed(value: float) -> str:
+    return f"{abs(value):.3f} {'higher' if value >= 0 else 'lower'}"

@@ -1,0 +1,55 @@
+"""How numbers and names are written, the same in text, tables and charts."""
+
+from __future__ import annotations
+
+import math
+
+
+def format_p(p: float) -> str:
+    """Return a p-value with three decimals, or two significant digits below 0.0095.
+
+    Examples
+    --------
+    >>> format_p(0.04), format_p(0.000119), format_p(1.0), format_p(0.0)
+    ('0.040', '0.00012', '1.000', '0')
+    """
+    if p == 0:
+        return "0"
+    if p >= 0.0095:
+        return f"{p:.3f}"
+    return f"{p:.{1 - math.floor(math.log10(p))}f}"
+
+
+def number(value: float, decimals: int = 3) -> str:
+    """Return a number with fixed decimals and a true minus sign; a dash where there is none.
+
+    Examples
+    --------
+    >>> number(-0.12345), number(float("nan"))
+    ('−0.123', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def interval(low: float, high: float, decimals: int = 3) -> str:
+    """Return an interval as ``low to high``; a dash where there is none."""
+    if math.isnan(low):
+        return "–"
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+def columns(n: int) -> str:
+    """Return ``"1 column"`` or ``"n columns"``."""
+    return "1 column" if n == 1 else f"{n} columns"
+
+
+def listed(items: list[str]) -> str:
+    """Return ``"a, b and c"``."""
+    return "".join(items) if len(items) < 2 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text, ending in an ellipsis if it is cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

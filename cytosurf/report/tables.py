@@ -1,0 +1,229 @@
+"""The tables of a run as pandas data frames: one row per feature set, class or test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cytosurf.report.selection import feature_sets, matched_position, names_with_role, role
+
+if TYPE_CHECKING:
+    from cytosurf.runs.record import RunRecord
+
+_NAN = math.nan
+
+
+def scores_table(record: RunRecord) -> pd.DataFrame:
+    """Return the scores of every feature set.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per feature set, features first and the prior-only reference last. Macro-F1 is
+        the mean and SD (ddof 0) over folds, and pooled over folds with its 95 % block-bootstrap
+        interval; ``position_*`` is the position baseline of about the same number of columns;
+        ``macro_f1_fold_*`` are the folds. Scores that the run does not have are NaN.
+    """
+    rows = []
+    for name, scores in feature_sets(record).items():
+        macro = scores["macro_f1"]
+        low, high = scores.get("ci95") or (_NAN, _NAN)
+        position = matched_position(record, name)
+        beside = record.results["feature_sets"][position] if position else {}
+        row = {
+            "feature_set": name,
+            "role": role(record, name),
+            "n_features": scores["n_features"],
+            "macro_f1_mean": macro["mean"],
+            "macro_f1_sd": macro["sd"],
+            "pooled_macro_f1": scores.get("pooled_macro_f1", _NAN),
+            "ci95_low": low,
+            "ci95_high": high,
+            "balanced_accuracy": _mean(scores.get("balanced_accuracy")),
+            "mcc": _mean(scores.get("mcc")),
+            "log_loss": _mean(scores.get("log_loss")),
+            "position_set": position or "",
+            "position_n_features": beside.get("n_features", _NAN),
+            "position_macro_f1_mean": beside.get("macro_f1", {}).get("mean", _NAN),
+            "position_macro_f1_sd": beside.get("macro_f1", {}).get("sd", _NAN),
+        }
+        values = _numbers(macro["folds"])
+        folds = {f"macro_f1_fold_{i + 1}": value for i, value in enumerate(values)}
+        rows.append(row | folds)
+    return pd.DataFrame(rows)
+
+
+def differences_table(record: RunRecord) -> pd.DataFrame:
+    """Return the macro-F1 of features minus that of a baseline in the same fold.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair: each pair of the run's results, and each feature set against the
+        position baseline of about the same number of columns.
+    """
+    pairs = {
+        (d["features"], d["baseline"]): _numbers(d["folds"])
+        for d in record.results.get("differences") or []
+    }
+    for name in names_with_role(record, "features"):
+        position = matched_position(record, name)
+        if position and (name, position) not in pairs:
+            pairs[name, position] = fold_differences(record, name, position)
+    columns = ["features", "baseline", "mean", "sd", "n_folds_better", "n_folds"]
+    rows = [
+        {
+            "features": features,
+            "baseline": baseline,
+            "mean": float(np.nanmean(folds)),
+            "sd": float(np.nanstd(folds)),
+            "n_folds_better": int(np.sum(np.asarray(folds) > 0)),
+            "n_folds": len(folds),
+        }
+        | {f"fold_{i + 1}": value for i, value in enumerate(folds)}
+        for (features, baseline), folds in pairs.items()
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def fold_differences(record: RunRecord, features: str, baseline: str) -> list[float]:
+    """Return the macro-F1 of one set minus that of another, fold by fold."""
+    sets = record.results["feature_sets"]
+    pairs = (_numbers(sets[name]["macro_f1"]["folds"]) for name in (features, baseline))
+    return [a - b for a, b in zip(*pairs, strict=True)]
+
+
+def per_class_table(record: RunRecord) -> pd.DataFrame:
+    """Return how well each class is found, from the confusion counts pooled over folds.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per feature set and class, with the class's key, name, number of vertices, F1,
+        precision (0 where the class is never predicted) and recall.
+    """
+    columns = ["feature_set", "key", "name", "n_vertices", "f1", "precision", "recall"]
+    parts = []
+    for name in feature_sets(record):
+        if name not in record.counts:
+            continue
+        counts = record.counts[name].sum(axis=0).astype(np.float64)
+        hits, truth, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "feature_set": name,
+                    "key": np.asarray(record.labels),
+                    "name": list(record.label_names),
+                    "n_vertices": truth.astype(np.int64),
+                    "f1": _ratio(2 * hits, truth + predicted),
+                    "precision": _ratio(hits, predicted),
+                    "recall": _ratio(hits, truth),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def spin_test_table(record: RunRecord) -> pd.DataFrame:
+    """Return the spin tests of a run.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run; without spins the table is empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per statistic and rotation policy; ``primary`` says which policy to quote.
+        ``p = (exceed + 1) / (n_spins + 1)``; ``p_ci95_*`` is the Clopper-Pearson interval of
+        ``exceed`` out of ``n_spins``. ``z`` is descriptive only, and ``effect_size``,
+        (observed - null median) / (1 - null median), is given for scores, not for differences.
+    """
+    rows = []
+    for null in record.nulls:
+        values = np.asarray(null.null, dtype=np.float64)
+        median, spread = float(np.median(values)), float(np.std(values))
+        rows.append(
+            {
+                "features": null.features,
+                "baseline": null.baseline or "",
+                "statistic": null.statistic,
+                "rotation": null.rotation,
+                "primary": bool(null.primary),
+                "observed": null.observed,
+                "exceed": null.exceed,
+                "n_spins": len(values),
+                "p": null.p,
+                "p_ci95_low": null.p_ci95[0],
+                "p_ci95_high": null.p_ci95[1],
+                "p_holm": _NAN if null.p_holm is None else null.p_holm,
+                "null_median": median,
+                "null_sd": spread,
+                "z": (null.observed - float(values.mean())) / spread if spread > 0 else _NAN,
+                "effect_size": _NAN if null.baseline else (null.observed - median) / (1 - median),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_SPIN_COLUMNS))
+
+
+_SPIN_COLUMNS = (
+    *("features", "baseline", "statistic", "rotation", "primary", "observed", "exceed", "n_spins"),
+    *("p", "p_ci95_low", "p_ci95_high", "p_holm", "null_median", "null_sd", "z", "effect_size"),
+)
+
+
+def confusion_table(record: RunRecord, name: str) -> pd.DataFrame:
+    """Return the confusion counts of a feature set over all folds: rows truth, columns prediction.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run.
+    name : str
+        A feature set of the run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        (K, K) vertices, labelled by class name.
+    """
+    counts = record.counts[name].sum(axis=0)
+    names = list(record.label_names)
+    return pd.DataFrame(counts, index=pd.Index(names, name="truth \\ prediction"), columns=names)
+
+
+def _numbers(values: Iterable[float | None]) -> list[float]:
+    """Return floats, NaN for what a JSON file holds as null."""
+    return [_NAN if value is None else float(value) for value in values]
+
+
+def _mean(score: Any) -> float:
+    """Return the mean of a score that may be missing, a number, or a dict with ``mean``."""
+    if isinstance(score, dict):
+        score = score.get("mean")
+    return _NAN if score is None else float(score)
+
+
+def _ratio(part: Any, whole: Any) -> Any:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
