@@ -141,13 +141,18 @@ class TestAssign:
 
     def test_nearly_mirrored_spheres_are_searched_apart(self, toy_spheres):
         """Where the mirror image is off by rounding, each hemisphere gets its own exact answer."""
-        jitter = np.random.default_rng(0).uniform(-1e-3, 1e-3, toy_spheres["R"].vertices.shape)
+        jitter = np.random.default_rng(0).uniform(-5e-3, 5e-3, toy_spheres["R"].vertices.shape)
         right = Mesh(toy_spheres["R"].vertices + jitter, toy_spheres["R"].faces)
         assigner = SpinAssigner({"L": toy_spheres["L"], "R": right})
         assert assigner.mirrored
-        rotations = spin_rotations(0, 0, "mirrored")
-        found = np.split(assigner.assign(rotations), 2)[1] - right.n_vertices
-        np.testing.assert_array_equal(found, brute_force(right.vertices, rotations["R"]))
+        unlike_left = 0
+        for k in range(10):
+            rotations = spin_rotations(0, k, "mirrored")
+            left, found = np.split(assigner.assign(rotations), 2)
+            found = found - right.n_vertices
+            np.testing.assert_array_equal(found, brute_force(right.vertices, rotations["R"]))
+            unlike_left += (found != left).sum()
+        assert unlike_left > 0
 
     def test_hemispheres_of_different_size(self, toy_spheres):
         """Spheres of different meshes are searched each on its own, right rows after the left."""
