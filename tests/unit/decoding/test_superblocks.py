@@ -165,14 +165,17 @@ class TestMakeSuperblocks:
         """Vertex i has block b on the left and b + n_blocks on the right, whatever each mask."""
         meshes, mask = toy_brain
         mask = mask.copy()
-        mask[10:60] = False  # holes that the hemispheres do not share
-        mask[-40:] = False
+        mask[np.flatnonzero(mask)[10:60]] = False  # holes that the hemispheres do not share
+        mask[np.flatnonzero(mask)[-40:]] = False
         block = make_superblocks(mask, meshes, n_blocks=20, homotopic=True)
         assert np.array_equal(block >= 0, mask)
         left, right = np.split(block, 2)
         both = (left >= 0) & (right >= 0)
         assert both.sum() > 1000
         assert np.array_equal(left[both] + 20, right[both])
+        either = np.tile(np.logical_or(*np.split(mask, 2)), 2)
+        everywhere = make_superblocks(either, meshes, n_blocks=20, homotopic=True)
+        assert np.array_equal(block, np.where(mask, everywhere, -1))
 
     def test_real_blocks_have_the_published_size(self, conte69):
         """The real cortex falls into 100 blocks per hemisphere of about 290 vertices."""
