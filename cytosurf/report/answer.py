@@ -128,7 +128,7 @@ def _other_sets_sentence(record: RunRecord) -> list[str]:
     means = {name: feature_sets(record)[name]["macro_f1"]["mean"] for name in names}
     best = max(means, key=lambda name: means[name])
     return [
-        f"Of the {len(names)} feature sets of this run {best} scores highest ({means[best]:.3f})."
+        f"Of the {len(names)} feature sets of this run, {best} scores highest ({means[best]:.3f})."
     ]
 
 

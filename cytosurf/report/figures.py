@@ -98,7 +98,7 @@ def nulls_figure(record: RunRecord) -> Figure:
             shorten(title, 52),
             fontsize=9,
             loc="left",
-            pad=18,
+            pad=27,
             weight="bold" if (features, baseline) == headline else "normal",
         )
         axes.set_xlabel("difference in macro-F1" if baseline else "macro-F1", fontsize=8)
@@ -232,7 +232,7 @@ def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
         frameon=False,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=3,
+        ncols=2,
         handlelength=1.2,
         columnspacing=1.0,
         borderaxespad=0.1,

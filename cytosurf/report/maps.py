@@ -60,7 +60,7 @@ def uncertainty_figure(record: RunRecord, scene: Scene, names: Sequence[str]) ->
     entropies = {name: relative_entropy(record.probability[name]) for name in names}
     everything = np.concatenate([entropies[name][tested[name]] for name in names])
     low, high = np.percentile(everything, [2, 98])
-    scale = Scale("viridis", float(low), float(high), "relative entropy")
+    scale = Scale("viridis", round(float(low), 2), round(float(high), 2), "relative entropy")
     return surface_figure(
         scene,
         [

@@ -57,10 +57,8 @@ def scores(record: RunRecord) -> PageTable:
     for row in table:
         position = "–"
         if row["position_set"]:
-            position = (
-                f"{row['position_set']} ({row['position_n_features']:.0f} columns): "
-                f"{_mean_sd(row['position_macro_f1_mean'], row['position_macro_f1_sd'])}"
-            )
+            beside = _mean_sd(row["position_macro_f1_mean"], row["position_macro_f1_sd"])
+            position = f"{row['position_set']}: {beside}"
         rows.append(
             (
                 row["feature_set"],
@@ -122,7 +120,7 @@ def spin_tests(record: RunRecord) -> PageTable:
     rows = [
         (
             f"{row['features']} − {row['baseline']}" if row["baseline"] else row["features"],
-            row["statistic"],
+            row["statistic"].replace("macro_f1", "macro-F1"),
             row["rotation"] + (" (primary)" if row["primary"] else ""),
             number(row["observed"]),
             number(row["null_median"]),
@@ -182,7 +180,7 @@ def sources(record: RunRecord) -> PageTable:
             source.get("title") or source.get("name", ""),
             source.get("licence") or "unknown",
             words[source.get("commercial_use")],
-            "; ".join(source.get("citations") or []) or "–",
+            "\n".join(source.get("citations") or []) or "–",
             source.get("homepage") or "–",
         )
         for source in record.info.get("sources") or []
@@ -197,10 +195,14 @@ def sources(record: RunRecord) -> PageTable:
 
 
 def inputs(record: RunRecord) -> PageTable:
-    """Return the input files with their checksums."""
+    """Return the inputs with their checksums."""
     rows = tuple((name, digest) for name, digest in (record.info.get("inputs") or {}).items())
     return PageTable(
-        "inputs", "Input files.", ("File", "SHA-256"), rows, text_columns=frozenset({0, 1})
+        "inputs",
+        "Content of the inputs.",
+        ("Input", "SHA-256"),
+        rows,
+        text_columns=frozenset({0, 1}),
     )
 
 
@@ -224,7 +226,7 @@ def facts(name: str, caption: str, pairs: Sequence[tuple[str, Any]]) -> PageTabl
 
 
 def _mean_sd(mean: float, sd: float) -> str:
-    return f"{number(mean)} ± {number(sd)}"
+    return f"{number(mean)}\u00a0±\u00a0{number(sd)}"
 
 
 def _p_or_dash(p: float) -> str:

@@ -1,0 +1,167 @@
+"""The figures of the page: images as data URIs, with captions and alternative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cytosurf.errors import DownloadError, InputError
+from cytosurf.report import figures, maps
+from cytosurf.report.cortex import Scene
+from cytosurf.report.embed import data_uri, png_uri, svg_uri
+from cytosurf.report.formatting import listed
+from cytosurf.report.selection import detailed_sets, feature_sets
+from cytosurf.report.surface_plot import scene_of
+from cytosurf.report.tables import confusion_table
+from cytosurf.surfaces.mesh import Mesh
+
+if TYPE_CHECKING:
+    from cytosurf.runs.record import RunRecord
+
+# Feature sets shown in detail: fewer where each figure is large.
+_MANY_CLASSES = 20
+SIDE_BY_SIDE = 10
+_DETAILED = 4
+_DETAILED_WITH_MANY_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure of the page: its image as a data URI, what it shows, and the same for the blind."""
+
+    source: str
+    caption: str
+    alt: str
+
+
+def folds(record: RunRecord) -> PageFigure:
+    """Return the scores of all folds."""
+    ranges = [
+        f"{name} {np.nanmin(values):.3f} to {np.nanmax(values):.3f}"
+        for name, s in feature_sets(record).items()
+        if len(values := np.array(s["macro_f1"]["folds"], dtype=float))
+    ]
+    return PageFigure(
+        svg_uri(figures.folds_figure(record)),
+        "Macro-F1 of every fold (points), their mean (bar), and the pooled macro-F1 with its 95 % "
+        "block-bootstrap interval (diamond). Grey lines join the same fold. In brackets: columns.",
+        f"Macro-F1 over folds: {'; '.join(ranges)}.",
+    )
+
+
+def nulls(record: RunRecord) -> PageFigure:
+    """Return the null distributions of a run with spins."""
+    tests = [
+        f"{n.features}{f' minus {n.baseline}' if n.baseline else ''}, {n.rotation}: observed "
+        f"{n.observed:.3f}, null median {float(np.median(n.null)):.3f}"
+        for n in record.nulls
+    ]
+    return PageFigure(
+        svg_uri(figures.nulls_figure(record)),
+        "Null distribution of each statistic under both rotation policies, and the observed value "
+        "(red line). The primary test is in bold.",
+        f"Histograms of spins. {'; '.join(tests)}.",
+    )
+
+
+def per_class(record: RunRecord) -> PageFigure:
+    """Return the F1 of each class."""
+    return PageFigure(
+        svg_uri(figures.per_class_figure(record, _DETAILED)),
+        "F1 of each class, sorted by the first feature set.",
+        "Dot plot of the F1 of each class; the numbers are in the table below.",
+    )
+
+
+def confusions(record: RunRecord) -> list[PageFigure]:
+    """Return the confusion matrices of the most important feature sets."""
+    return [
+        PageFigure(
+            svg_uri(figures.confusion_figure(record, name)),
+            f"Confusion matrix of {name}: each row is a true class and adds up to 1.",
+            f"Confusion matrix of {name}; its counts are in the file below.",
+        )
+        for name in _detailed(record)
+    ]
+
+
+def confusion_files(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Return (feature set, file name, data URI) of the counts of every feature set."""
+    files = []
+    for name in feature_sets(record):
+        if name in record.counts:
+            text = confusion_table(record, name).to_csv(sep="\t")
+            plain = "".join(c if c.isalnum() else "-" for c in name)
+            uri = data_uri(text.encode(), "text/tab-separated-values")
+            files.append((name, f"confusion_{plain}.tsv", uri))
+    return files
+
+
+def surface_maps(
+    record: RunRecord, meshes: Mapping[str, Mesh] | None
+) -> tuple[list[PageFigure], str]:
+    """Return the maps, or none and the reason."""
+    try:
+        scene = scene_of(record.space, record.hemispheres, meshes)
+    except (InputError, DownloadError) as error:
+        return [], f"No surface of {record.space} is at hand to draw on: {error}"
+    return _draw_maps(record, scene), ""
+
+
+def detail_note(record: RunRecord) -> str:
+    """Say which feature sets are shown in detail, if not all."""
+    shown, there = _detailed(record), len(record.counts)
+    if len(shown) == there:
+        return ""
+    return (
+        f"Shown for {listed(shown)}. The maps of all {there} feature sets are in the folder "
+        "maps of the run directory."
+    )
+
+
+def _detailed(record: RunRecord) -> list[str]:
+    many = len(record.labels) > _MANY_CLASSES
+    return detailed_sets(record, _DETAILED_WITH_MANY_CLASSES if many else _DETAILED)
+
+
+def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
+    palette = len(record.labels) <= _MANY_CLASSES
+    predicted = [name for name in _detailed(record) if name in record.prediction]
+    with_probability = [name for name in predicted if name in record.probability]
+    views = "lateral and medial views of the cortex"
+    drawn = [
+        PageFigure(
+            png_uri(maps.truth_and_prediction_figure(record, scene, predicted), palette=palette),
+            "The target, and what each feature set predicts for it. Each vertex is predicted by "
+            "the model of the fold that did not see it. Grey: not analysed.",
+            f"Truth and prediction from {listed(predicted)}: {views}.",
+        ),
+    ]
+    if predicted:
+        drawn.append(
+            PageFigure(
+                png_uri(maps.errors_figure(record, scene, predicted)),
+                "Where the held-out prediction is right and wrong.",
+                f"Errors of {listed(predicted)}: {views}.",
+            )
+        )
+    if with_probability:
+        drawn.append(
+            PageFigure(
+                png_uri(maps.uncertainty_figure(record, scene, with_probability)),
+                "Entropy of the held-out class probabilities, relative to that of equally likely "
+                "classes: 0 is certain, 1 is no idea.",
+                f"Uncertainty of {listed(with_probability)}: {views}.",
+            )
+        )
+    drawn.append(
+        PageFigure(
+            png_uri(maps.folds_map_figure(record, scene)),
+            "The fold in which each vertex was held out.",
+            f"Folds: {views}.",
+        )
+    )
+    return drawn
