@@ -191,3 +191,21 @@ def test_missing_files_are_named(tmp_path):
         file_features(str(tmp_path / "a_{hemi}.npz"), TOY)
     with pytest.raises(InputError, match=r"nowhere\.csv: found no such file"):
         file_features(str(tmp_path / "nowhere.csv") + "@mesulam", TOY)
+
+
+def test_swapped_hemispheres_are_noticed(tmp_path, values):
+    """A pair whose metadata contradicts the names is refused."""
+    left, right = write_map(SurfaceMap(values, FSLR32K), tmp_path / "mine_hemi-{hemi}.func.gii")
+    held = left.read_bytes()
+    left.write_bytes(right.read_bytes())
+    right.write_bytes(held)
+    with pytest.raises(InputError, match="hemisphere in its metadata"):
+        file_features(str(tmp_path / "mine_hemi-{hemi}.func.gii"), FSLR32K)
+
+
+def test_a_truncated_gifti_is_refused(tmp_path, values):
+    """Half a file ends in a message that names it."""
+    left, _ = write_map(SurfaceMap(values, FSLR32K), tmp_path / "mine_hemi-{hemi}.func.gii")
+    left.write_bytes(left.read_bytes()[: left.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"mine_hemi-L\.func\.gii"):
+        file_features(str(tmp_path / "mine_hemi-{hemi}.func.gii"), FSLR32K)

@@ -88,6 +88,7 @@ def test_julich_areas_lie_where_they_must(real_cache):
             inside = (julich.keys[h] == key) & (yeo[h] > 0)
             assert inside.sum() > 100
             assert (yeo[h][inside] == network).mean() > 0.9
+    assert not any(julich.names[k].startswith("label_") for k in julich.used_keys().tolist())
     left, right = (julich.hemisphere(h).keys for h in "LR")
     cortex = greyordinate_mask()
     assert (julich.keys[~cortex] == 0).all()
