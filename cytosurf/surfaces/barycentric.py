@@ -107,10 +107,8 @@ def _locate(
         for column in candidates.T:
             still = weights[open_rays].min(axis=1) < -EDGE_TOLERANCE
             chosen, candidate = open_rays[still], column[still]
-            found = _hit_weights(normals[candidate], rays[chosen])
-            better = found.min(axis=1) > weights[chosen].min(axis=1)
-            face[chosen[better]] = candidate[better]
-            weights[chosen[better]] = found[better]
+            face[chosen] = candidate
+            weights[chosen] = _hit_weights(normals[candidate], rays[chosen])
         open_rays = open_rays[weights[open_rays].min(axis=1) < -EDGE_TOLERANCE]
         tried = n_candidates
     for ray in open_rays:  # long thin triangles with far centroids: rare, so all are tried

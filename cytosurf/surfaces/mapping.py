@@ -63,6 +63,16 @@ def map_file(
         If an input, the route or the output name is not valid; before anything is written.
     MissingDataError
         If a sphere is missing and cannot be downloaded.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from cytosurf.surfaces.maps import SurfaceMap
+    >>> fslr = Space("fsLR", "32k")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = write_map(SurfaceMap(np.ones(64984), fslr), f"{folder}/in_{{hemi}}.func.gii")
+    ...     [path.name for path in map_file(files, fslr, f"{folder}/out.dscalar.nii")]
+    ['out.dscalar.nii', 'out.json']
     """
     files = [Path(file) for file in inputs]
     are_labels = [file.name.endswith(LABEL_INPUTS) for file in files]

@@ -36,8 +36,9 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
         Where it goes.
     masked : bool, optional
         For maps. True: only valid vertices count, see `apply_weights`; vertices with NaN or
-        infinite values are not valid. False: every value counts, also the zeros of the medial
-        wall, and every target vertex is valid; the shipped BigBrainWarp maps were made like this.
+        infinite values are not valid. False: every vertex counts, those of the medial wall with
+        their value (0 where it is NaN), and every target vertex is valid; the shipped
+        BigBrainWarp maps were made like this.
         For labels it makes no difference: key 0 (medial wall, unassigned) takes part as a label
         like any other, as upstream did it.
 
@@ -49,9 +50,15 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
     Raises
     ------
     InputError
-        If no route joins the spaces, or an unmasked map holds values that are not finite.
+        If no route joins the spaces, or valid values of an unmasked map are not finite.
     MissingDataError
         If a sphere is missing and cannot be downloaded.
+
+    Examples
+    --------
+    >>> brain = SurfaceMap(np.ones(64984), Space("fsLR", "32k"), ("thickness",))
+    >>> resample(brain, Space("fsLR", "32k")) is brain  # to fsLR-164k: needs its sphere
+    True
     """
     steps = route(data_in.space, to)
     if not steps:
@@ -196,22 +203,22 @@ def _carry(part: Data, hemisphere: str, steps: list[Step], masked: bool) -> Data
 
 
 def _with_finite_values(data_in: SurfaceMap, masked: bool) -> SurfaceMap:
-    """Take vertices with NaN or infinite values out of the mask, or refuse them without one."""
-    bad = ~np.isfinite(data_in.values).all(axis=1)
-    if masked:
-        bad &= data_in.valid
-    if not bad.any():
-        return data_in
-    where, found = f"map on {data_in.space}", f"{bad.sum():,} vertices with NaN or infinite values"
-    if not masked:
+    """Take vertices with NaN or infinite values out of the mask; without one, refuse them."""
+    finite = np.isfinite(data_in.values)
+    bad = ~finite.all(axis=1)
+    n_bad = int((bad & data_in.valid).sum())
+    where, found = f"map on {data_in.space}", f"{n_bad:,} vertices with NaN or infinite values"
+    if n_bad and not masked:
         raise InputError(
             where,
             found,
-            "finite values everywhere when nothing is masked",
+            "finite values at all valid vertices when nothing is masked",
             "Map it with the mask (masked=True, without --unmasked).",
         )
-    warnings.warn(f"{where}: {found} are left out.", CytosurfWarning, stacklevel=3)
-    return replace(data_in, valid=data_in.valid & ~bad)
+    if n_bad:
+        warnings.warn(f"{where}: {found} are left out.", CytosurfWarning, stacklevel=3)
+    values = np.where(finite, data_in.values, np.float32(0))
+    return replace(data_in, values=values, valid=data_in.valid & ~bad)
 
 
 def _check_rows(n_rows: int, weights: sparse.sparray, where: str) -> None:

@@ -42,6 +42,18 @@ def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sp
     ------
     InputError
         If a mesh is not a registration sphere.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> corners = [[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]
+    >>> faces = [[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]
+    >>> faces += [[1, 0, 5], [2, 1, 5], [3, 2, 5], [0, 3, 5]]
+    >>> sphere = Mesh(corners, faces)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     weights = cached_weights(sphere, sphere, Path(folder))
+    ...     len(list(Path(folder).iterdir())), weights.nnz
+    (1, 6)
     """
     content = arrays_sha256(
         {

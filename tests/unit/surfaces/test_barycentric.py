@@ -96,6 +96,15 @@ def test_identity_on_the_same_sphere(sphere):
     assert np.array_equal(weights.toarray(), np.eye(sphere.n_vertices))
 
 
+def test_rounding_of_coordinates_is_no_weight():
+    """A target that is a source vertex but for the rounding of float32 has that vertex alone."""
+    sphere = toy.icosphere(3)
+    noise = np.random.default_rng(0).uniform(-5e-6, 5e-6, sphere.vertices.shape)
+    moved = Mesh(sphere.vertices + noise, sphere.faces)
+    weights = barycentric_weights(sphere, moved)
+    assert np.array_equal(weights.toarray(), np.eye(sphere.n_vertices))
+
+
 @given(source=SPHERES, target=SPHERES, seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
 def test_turning_both_spheres_changes_nothing(source, target, seed):

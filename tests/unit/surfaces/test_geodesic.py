@@ -101,6 +101,21 @@ def test_a_diagonal_never_leaves_its_two_triangles():
     assert dense(geodesic_discs(dart, 100.0))[2, 3] == pytest.approx(2 * np.sqrt(5))
 
 
+def test_the_shortest_step_between_two_vertices_counts():
+    """Where a diagonal joins the ends of an edge, the shorter one, here the edge, is taken."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    tetrahedron = Mesh(corners, [[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]])
+    difference = geodesic_graph(tetrahedron) - tetrahedron.edge_graph()
+    assert np.abs(difference.toarray()).max() < 1e-6
+
+
+def test_the_radius_itself_is_within():
+    """A vertex at exactly the radius belongs to the disc."""
+    square = Mesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+    assert geodesic_discs(square, 1.0, [1]).indices.tolist() == [0, 1, 2]
+    assert geodesic_discs(square, 0.999, [1]).indices.tolist() == [1]
+
+
 def test_a_fold_is_measured_along_the_surface():
     """Two walls of a sulcus that nearly touch stay as far apart as the way around."""
     vertices = [[0, 0, 0], [0, 1, 0], [5, 0, 0.1], [5, 0, -0.1]]

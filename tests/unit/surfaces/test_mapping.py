@@ -19,6 +19,8 @@ FSLR_32K, FSAVERAGE_10K = Space("fsLR", "32k"), Space("fsaverage", "10k")
 RNG = np.random.default_rng(0)
 VALID = np.arange(2 * 32_492) % 100 > 0
 BRAIN = SurfaceMap(RNG.normal(size=(2 * 32_492, 2)), FSLR_32K, ("a", "b"), VALID)
+# What a file holds of it: where it is not valid, NaN, which counts as 0 when unmasked.
+BRAIN_WITHOUT_WALL = SurfaceMap(BRAIN.values * VALID[:, None], FSLR_32K, ("a", "b"), VALID)
 AREAS = Parcellation(np.arange(2 * 32_492) // 5000, FSLR_32K, {1: "one", 2: "two"})
 NAME = "sub_hemi-{hemi}_space-fsLR_den-32k"
 
@@ -104,11 +106,10 @@ def test_bad_requests_write_nothing(tmp_path):
 @pytest.mark.parametrize("masked", [True, False])
 def test_maps_are_carried_as_by_resample(real_cache, tmp_path, masked):
     """What the files hold is `resample`'s result; the record names every sphere and its hash."""
-    data_in = SurfaceMap(BRAIN.values, FSLR_32K, BRAIN.columns, VALID if masked else None)
-    files = write_map(data_in, tmp_path / f"{NAME}_map.func.gii")
+    files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
     written = map_file(files, FSAVERAGE_10K, tmp_path / "out", masked=masked)
     assert written[2].name == "out_hemi-R_space-fsaverage_den-10k_map.func.gii"
-    expected = resample(data_in, FSAVERAGE_10K, masked=masked)
+    expected = resample(BRAIN_WITHOUT_WALL, FSAVERAGE_10K, masked=masked)
     found = read_map([written[0], written[2]])
     assert found.space == FSAVERAGE_10K
     assert np.array_equal(found.valid, expected.valid)

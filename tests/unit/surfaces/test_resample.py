@@ -1,5 +1,6 @@
 """Maps and labels arrive where they should, with and without mask, and as upstream made them."""
 
+import importlib
 import shutil
 import subprocess
 
@@ -12,13 +13,15 @@ from scipy import sparse
 
 from cytosurf import data
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.surfaces import resample as resample_module
 from cytosurf.surfaces.barycentric import barycentric_weights
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.resample import apply_weights, resample, resample_labels
 from cytosurf.surfaces.routes import Step, route, sphere_path
 from cytosurf.surfaces.space import Space
 from tests import toy
+
+# The package attribute of this name is the function.
+resample_module = importlib.import_module("cytosurf.surfaces.resample")
 
 FSAVERAGE_10K = Space("fsaverage", "10k")
 COARSE, FINE = Space("toy", "coarse"), Space("toy", "fine")
@@ -176,6 +179,20 @@ def test_nan_is_left_out_with_a_count_or_refused(toy_route):
     assert np.allclose(carried.values[carried.valid], 1)
     with pytest.raises(InputError, match=r"2 vertices with NaN.*Map it with the mask"):
         resample(SurfaceMap(values, COARSE), FINE, masked=False)
+
+
+def test_unmasked_counts_a_wall_of_nan_as_zeros(toy_route):
+    """A wall stored as NaN and one stored as zeros are the same: both take part as zeros."""
+    valid = np.tile(toy.icosphere(2).vertices[:, 2] > 10, 2)
+    with_nan, with_zeros = (
+        SurfaceMap(np.where(valid, 3.0, fill), COARSE, valid=valid) for fill in (np.nan, 0.0)
+    )
+    unmasked = resample(with_nan, FINE, masked=False)
+    assert unmasked.valid.all()
+    assert np.array_equal(unmasked.values, resample(with_zeros, FINE, masked=False).values)
+    masked = resample(with_nan, FINE)
+    assert np.array_equal(masked.values, resample(with_zeros, FINE).values)
+    assert np.array_equal(masked.valid, resample(with_zeros, FINE).valid)
 
 
 def test_labels_keep_their_names_and_zero_takes_part(toy_route):

@@ -46,7 +46,13 @@ def test_the_content_of_each_array_counts(tmp_path, computed):
     """Other vertices or faces of either sphere, and the other direction, have their own weights."""
     moved = Mesh(TARGET.vertices[:, [1, 2, 0]], TARGET.faces)
     turned = Mesh(TARGET.vertices, np.roll(TARGET.faces, 1, axis=0))
-    pairs = [(SOURCE, TARGET), (SOURCE, moved), (SOURCE, turned), (TARGET, SOURCE)]
+    pairs = [
+        (SOURCE, TARGET),
+        (TARGET, TARGET),
+        (SOURCE, moved),
+        (SOURCE, turned),
+        (TARGET, SOURCE),
+    ]
     pairs += [(moved, TARGET), (turned, TARGET)]
     for source, target in pairs:
         assert same(cached_weights(source, target, tmp_path), barycentric_weights(source, target))
@@ -73,12 +79,17 @@ def damage(path, kind):
         write_npz(path, **{**arrays, "columns": arrays["columns"] + SOURCE.n_vertices})
     elif kind == "sum not 1":
         write_npz(path, **{**arrays, "weights": arrays["weights"] * 0.9})
+    elif kind == "negative":
+        two = arrays["weights"].copy()
+        row = np.flatnonzero(np.diff(arrays["starts"]) > 1)[0]
+        two[arrays["starts"][row] : arrays["starts"][row] + 2] += [5, -5]
+        write_npz(path, **{**arrays, "weights": two})
     elif kind == "NaN":
         write_npz(path, **{**arrays, "weights": arrays["weights"] * np.nan})
 
 
 KINDS = ["truncated", "empty", "text", "object array", "array missing", "fewer rows"]
-KINDS += ["column out of range", "sum not 1", "NaN"]
+KINDS += ["column out of range", "sum not 1", "negative", "NaN"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
