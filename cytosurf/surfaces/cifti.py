@@ -117,7 +117,7 @@ def write_label_file(
     space: Space,
 ) -> None:
     """Write a ``.dlabel.nii`` from (hemisphere, keys, listed vertices) of each hemisphere."""
-    table = {key: (name, label_colour(key)) for key, name in {0: "???", **names}.items()}
+    table = {key: (name, label_colour(key)) for key, name in names.items()}
     axis = nib.cifti2.LabelAxis(["labels"], [table], [{SPACE_KEY: str(space)}])
     data = np.concatenate([keys[listed] for _, keys, listed in rows])[None]
     _save(path, axis, rows, data, "ConnDenseLabel")

@@ -253,9 +253,9 @@ def write_label_file(
     hemisphere: str,
     space: Space,
 ) -> None:
-    """Write labels of one hemisphere with a label table; key 0 is always in the table."""
+    """Write labels of one hemisphere with the names of its keys, 0 among them, as label table."""
     table = nib.gifti.GiftiLabelTable()
-    for key, name in {0: "???", **names}.items():
+    for key, name in names.items():
         label = nib.gifti.GiftiLabel(key, *label_colour(key))
         label.label = name
         table.labels.append(label)

@@ -104,7 +104,7 @@ def write_parcellation(
     """
     gifti.check_names(data.names.values(), os.fspath(path))
     kept = _checked_mask(mask, data.n_vertices)
-    names = _distinct_names(data.names, path)
+    names = _label_table(data.names, path)
     name = Path(path).name
     if name.endswith(".label.gii"):
         files = _hemisphere_files(Path(path), data.hemispheres)
@@ -138,10 +138,10 @@ def write_mesh(mesh: Mesh, path: str | os.PathLike[str], *, hemisphere: str) -> 
     return files[0]
 
 
-def _distinct_names(names: Mapping[int, str], path: str | os.PathLike[str]) -> dict[int, str]:
-    """Return the names of keys above 0, each once: Workbench merges labels of the same name."""
-    distinct: dict[int, str] = {}
-    taken = {"???"}
+def _label_table(names: Mapping[int, str], path: str | os.PathLike[str]) -> dict[int, str]:
+    """Return a name for key 0 and the others, each once: Workbench merges labels of one name."""
+    distinct = {0: names.get(0, "???")}
+    taken = {distinct[0]}
     for key, name in names.items():
         if key == 0:
             continue
@@ -149,7 +149,7 @@ def _distinct_names(names: Mapping[int, str], path: str | os.PathLike[str]) -> d
         while distinct[key] in taken:
             distinct[key] += f" ({key})"
         taken.add(distinct[key])
-    changed = [key for key, name in distinct.items() if name != names[key]]
+    changed = [key for key, name in names.items() if name != distinct[key]]
     if changed:
         key = changed[0]
         warnings.warn(

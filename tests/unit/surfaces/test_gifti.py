@@ -122,6 +122,14 @@ class TestMapPart:
         path = gifti(tmp_path / "x.func.gii", [np.zeros(4, "f4")], structure=structure)
         assert map_part(path).hemisphere is None
 
+    def test_a_structure_of_the_first_array_is_the_structure(self, tmp_path):
+        """FreeSurfer and Caret write it there, sometimes beside an empty one of the file."""
+        path = gifti(tmp_path / "x.func.gii", [np.zeros(4, "f4")], structure="Invalid")
+        image = nib.load(path)
+        image.darrays[0].meta["AnatomicalStructurePrimary"] = "CortexLeft"
+        nib.save(image, path)
+        assert map_part(path).hemisphere == "L"
+
     def test_integers_and_doubles_become_float32(self, tmp_path):
         """Other number types are converted, as SurfaceMap would."""
         path = gifti(tmp_path / "x.func.gii", [np.arange(4, dtype="u1"), np.arange(4, dtype="i4")])
@@ -262,7 +270,7 @@ def test_nibabel_and_nilearn_read_what_is_written(tmp_path):
 
     path = tmp_path / "x.label.gii"
     keys = np.arange(12, dtype=np.int32) % 3
-    write_label_file(path, keys, {1: "Säulen & <co>", 2: "b"}, "L", TOY)
+    write_label_file(path, keys, {0: "???", 1: "Säulen & <co>", 2: "b"}, "L", TOY)
     image = nib.load(path)
     assert image.labeltable.get_labels_as_dict() == {0: "???", 1: "Säulen & <co>", 2: "b"}
     assert image.darrays[0].data.dtype == np.int32

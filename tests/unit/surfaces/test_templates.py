@@ -96,6 +96,24 @@ def test_bigbrain_surfaces_share_faces_and_the_middle_lies_between(real_cache, s
         assert np.median(np.linalg.norm(outer - inner, axis=1)) > 1
 
 
+def test_a_surface_of_the_other_side_does_not_get_through(monkeypatch):
+    """Whatever a file is called, a left surface is not given for the right hemisphere."""
+    left = data.embedded_path("surfaces/conte69_32k_lh.gii")
+    monkeypatch.setattr(data, "embedded_path", lambda _: left)
+    with pytest.raises(InputError, match="swapped"):
+        load_mesh(FSLR_32K, "R", "midthickness")
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("surface", ["pial", "white", "inflated"])
+def test_surfaces_are_those_of_their_files(real_cache, surface):
+    """Every name loads its own file; the inflated one is the very inflated surface."""
+    kind = "very_inflated" if surface == "inflated" else surface
+    image = nib.load(data.path("fslr", f"fs_LR.32k.R.{kind}.surf.gii"))
+    mesh = load_mesh(FSLR_32K, "R", surface)
+    np.testing.assert_array_equal(mesh.vertices, image.darrays[0].data)
+
+
 @pytest.mark.real_data
 def test_the_two_bigbrain_spaces_are_not_the_same(real_cache):
     """BigBrainSym is much larger: 657 against 335 cubic centimetres on the left."""

@@ -126,17 +126,20 @@ class TestNames:
     def test_equal_names_of_labels_get_their_key(self, tmp_path):
         """They stay apart, with one warning; also from the name of key 0."""
         labels = Parcellation(
-            np.arange(2 * N) % 5, TOY, {0: "wall", 1: "V1", 2: "V1", 3: "???", 4: "V1 (2)"}
+            np.arange(2 * N) % 5, TOY, {0: "wall", 1: "V1", 2: "V1", 3: "wall", 4: "V1 (2)"}
         )
         with pytest.warns(CytosurfWarning, match="3 labels have the name of another") as caught:
             files = write_parcellation(labels, tmp_path / "x_{hemi}.label.gii")
         assert caught[0].filename == __file__
-        assert read_parcellation(files).names == {
-            1: "V1",
-            2: "V1 (2)",
-            3: "??? (3)",
-            4: "V1 (2) (4)",
-        }
+        names = {1: "V1", 2: "V1 (2)", 3: "wall (3)", 4: "V1 (2) (4)"}
+        assert read_parcellation(files).names == names
+        assert nib.load(files[0]).labeltable.get_labels_as_dict() == {0: "wall", **names}
+
+    def test_key_0_is_always_in_the_table(self, tmp_path):
+        """Called "???", as Workbench does, where it has no name."""
+        (path,) = write_parcellation(LABELS, tmp_path / "x.dlabel.nii")
+        table = nib.load(path).header.get_axis(0).label[0]
+        assert {key: name for key, (name, _) in table.items()} == {0: "???", 1: "a", 2: "b"}
 
     def test_names_that_xml_cannot_hold_are_refused_before_writing(self, tmp_path):
         """No file is left."""
