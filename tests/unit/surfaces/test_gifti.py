@@ -255,7 +255,13 @@ class TestLabelPart:
 
 def test_nibabel_and_nilearn_read_what_is_written(tmp_path):
     """Intents, types, names, structure and label table are those other programs expect."""
-    from nilearn.surface import load_surf_data
+    from nilearn.surface import load_surf_data, load_surf_mesh
+
+    mesh = lying(1)
+    write_mesh_file(tmp_path / "x.surf.gii", mesh, "R")
+    loaded = load_surf_mesh(tmp_path / "x.surf.gii")
+    np.testing.assert_array_equal(loaded.coordinates, mesh.vertices)
+    np.testing.assert_array_equal(loaded.faces, mesh.faces)
 
     values = np.random.default_rng(0).random((12, 2), "f4")
     for suffix, intent in (("func", "NIFTI_INTENT_NORMAL"), ("shape", "NIFTI_INTENT_SHAPE")):
