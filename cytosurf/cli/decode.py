@@ -18,6 +18,7 @@ INPUTS, FOLDS, RUN = "Inputs", "Folds", "Run"
 
 
 def decode_command(
+    context: typer.Context,
     features: Annotated[
         str,
         typer.Option(
@@ -130,8 +131,8 @@ def decode_command(
         },
     }
     if config is not None:
-        given = _given_options("spins", "jobs")
-        options = read_options(config) | {name: options[name] for name in given}
+        given = {name: options[name] for name in _given(context, "spins", "jobs")}
+        options = read_options(config) | given
     folder = out if out is not None else default_folder(options["target"])
     command = shlex.join(["cytosurf", *sys.argv[1:]])
     result = decode(**options, out=folder, command=command)
@@ -182,10 +183,7 @@ def _numbers(option: str, text: str) -> list[int]:
         raise InputError(option, repr(text), "whole numbers separated by commas") from None
 
 
-def _given_options(*names: str) -> list[str]:
+def _given(context: typer.Context, *names: str) -> list[str]:
     """Return which of the options were on the command line."""
-    import click
-
-    context = click.get_current_context()
-    source = click.core.ParameterSource.COMMANDLINE
-    return [name for name in names if context.get_parameter_source(name) is source]
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
