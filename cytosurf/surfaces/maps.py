@@ -51,7 +51,7 @@ class SurfaceMap:
     values: npt.NDArray[np.float32]
     space: Space
     columns: tuple[str, ...] = ()
-    valid: npt.NDArray[np.bool_] = field(default=None)  # type: ignore[assignment]
+    valid: npt.NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     hemispheres: tuple[str, ...] = ("L", "R")
 
     def __post_init__(self) -> None:
@@ -157,14 +157,16 @@ class Parcellation:
         keys = np.asarray(self.keys)
         if keys.ndim != 1 or keys.dtype.kind not in "buif":
             raise InputError("labels", f"{keys.dtype} array of shape {keys.shape}", "(n_vertices,)")
-        whole = keys.astype(np.int32)
-        if not np.array_equal(whole, keys):
+        if not np.array_equal(np.rint(keys), keys):
             raise InputError(
                 "labels",
                 "keys that are not whole numbers",
                 "whole numbers",
                 "Labels must not be interpolated as numbers; resample them as labels.",
             )
+        if keys.size and keys.max() > np.iinfo(np.int32).max:
+            raise InputError("labels", f"key {keys.max()}", "keys that fit 32 bits", "Recode them.")
+        whole = keys.astype(np.int32)
         if whole.size and whole.min() < 0:
             raise InputError(
                 "labels", f"key {whole.min()}", "keys of 0 (unassigned) or more", "Recode them."

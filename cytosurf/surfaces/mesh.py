@@ -71,9 +71,8 @@ class Mesh:
 
     def vertex_areas(self) -> npt.NDArray[np.float64]:
         """Return the area of each vertex in mm²: a third of the triangles around it."""
-        return np.bincount(
-            self.faces.ravel(), np.repeat(self.face_areas() / 3, 3), minlength=self.n_vertices
-        )
+        shares = np.repeat(self.face_areas() / 3, 3)
+        return np.bincount(self.faces.ravel(), shares, self.n_vertices).astype(np.float64)
 
     def edges(self) -> npt.NDArray[np.int32]:
         """Return each edge once, as (n_edges, 2) vertex indices with the smaller one first."""

@@ -1,4 +1,4 @@
-"""P-values follow (b + 1) / (n + 1), intervals and Holm those of statsmodels."""
+"""The i-th smallest p is multiplied by what is left of the family, and never falls."""
 
 import dataclasses
 import warnings
@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import permutation_test_score
 from sklearn.naive_bayes import GaussianNB
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from cytosurf.errors import CytosurfWarning, InputError
@@ -79,11 +78,7 @@ class TestSpinPValue:
 
 
 class TestClopperPearson:
-    """The interval of the share of rotations that exceed."""
-
-    @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-    def test_equals_statsmodels(self, counts):
-        """The bounds are those of statsmodels' beta method, and hold the share seen."""
+    """The interval of the share of rotations that exceed."""The i-th smallest p is multiplied by what is left of the family, and never falls."""The bounds are those of statsmodels' beta method, and hold the share seen."""
         low, high = clopper_pearson(*counts)
         expected = proportion_confint(*counts, alpha=0.05, method="beta")
         np.testing.assert_allclose((low, high), expected, rtol=1e-9, atol=1e-12)
@@ -102,13 +97,12 @@ class TestClopperPearson:
 
 
 class TestHolm:
-    """Adjustment for a family."""
-
-    @settings(max_examples=15)  # statsmodels collects garbage at every call
-    @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
-    def test_equals_statsmodels(self, p):
-        """Adjusted values, ties among them included, are those of statsmodels."""
-        np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1], rtol=1e-12)
+    """Adjustment for a family."""The i-th smallest p is multiplied by what is left of the family, and never falls."""Adjusted values, ties among them included, are those of statsmodels."""
+        expected, largest = {}, 0.0
+        for rank, i in enumerate(np.argsort(p, kind="stable").tolist()):
+            largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
+            expected[i] = largest
+        np.testing.assert_allclose(holm(p), [expected[i] for i in range(len(p))], rtol=1e-12)
 
     def test_a_single_test_is_left_alone(self):
         """A family of one needs no adjustment."""
