@@ -1,4 +1,4 @@
-"""The i-th smallest p is multiplied by what is left of the family, and never falls."""
+"""P-values follow (b + 1) / (n + 1), intervals and Holm those of statsmodels."""
 
 import dataclasses
 import warnings
@@ -78,7 +78,11 @@ class TestSpinPValue:
 
 
 class TestClopperPearson:
-    """The interval of the share of rotations that exceed."""The i-th smallest p is multiplied by what is left of the family, and never falls."""The bounds are those of statsmodels' beta method, and hold the share seen."""
+    """The interval of the share of rotations that exceed."""
+
+    @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+    def test_equals_statsmodels(self, counts):
+        """The bounds are those of statsmodels' beta method, and hold the share seen."""
         low, high = clopper_pearson(*counts)
         expected = proportion_confint(*counts, alpha=0.05, method="beta")
         np.testing.assert_allclose((low, high), expected, rtol=1e-9, atol=1e-12)
@@ -97,7 +101,12 @@ class TestClopperPearson:
 
 
 class TestHolm:
-    """Adjustment for a family."""The i-th smallest p is multiplied by what is left of the family, and never falls."""Adjusted values, ties among them included, are those of statsmodels."""
+    """Adjustment for a family."""
+
+    @settings(max_examples=15)  # statsmodels collects garbage at every call
+    @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
+    def test_follows_the_definition(self, p):
+        """The i-th smallest p is multiplied by what is left of the family, and never falls."""
         expected, largest = {}, 0.0
         for rank, i in enumerate(np.argsort(p, kind="stable").tolist()):
             largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
