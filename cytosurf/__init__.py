@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         write_parcellation,
     )
     from cytosurf.targets import Target, known_targets, load_target
-    from cytosurf.workflow import Decoding, decode, report
+    from cytosurf.workflow import Decoding, decode, write_reports
 
 __all__ = [
     "CytosurfError",
@@ -64,11 +64,11 @@ __all__ = [
     "read_map",
     "read_mesh",
     "read_parcellation",
-    "report",
     "resample",
     "write_map",
     "write_mesh",
     "write_parcellation",
+    "write_reports",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -94,6 +94,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_parcellation",
         ],
         "targets": ["Target", "known_targets", "load_target"],
-        "workflow": ["Decoding", "decode", "report"],
+        "workflow": ["Decoding", "decode", "write_reports"],
     },
 )

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.compute.files import atomic_path
 from cytosurf.errors import InputError, unknown_name
-from cytosurf.features import FeatureSet
-from cytosurf.nulls import holm
-from cytosurf.report import tables, write_report
 from cytosurf.runs import (
     FoldConfig,
     RunConfig,
     RunRecord,
     check_writable,
-    execute,
+    complete,
+    correct_family,
     load_run,
     make_config,
+    prepare,
     run_map,
-    write_json,
 )
-from cytosurf.surfaces import Parcellation, SurfaceMap
-from cytosurf.targets import Target
+from cytosurf.runs.config import FILE_NAME
+from cytosurf.runs.inputs import Features, TargetLike
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Features = str | FeatureSet | SurfaceMap
-TargetLike = str | Target | Parcellation
-
 EMBEDDED_FEATURES = "microstructure"
 EMBEDDED_TARGET = "schaefer400-7networks"
-FAMILY = "family.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +55,30 @@ class Decoding:
     @property
     def scores(self) -> pd.DataFrame:
         """Scores of each feature set, baselines and the prior-only reference."""
-        return tables.scores_table(self.record)
+        from cytosurf.report import scores_table
+
+        return scores_table(self.record)
 
     @property
     def differences(self) -> pd.DataFrame:
         """Paired fold differences of each feature set to each baseline."""
-        return tables.differences_table(self.record)
+        from cytosurf.report import differences_table
+
+        return differences_table(self.record)
 
     @property
     def per_class(self) -> pd.DataFrame:
         """F1, precision and recall of each class, pooled over folds."""
-        return tables.per_class_table(self.record)
+        from cytosurf.report import per_class_table
+
+        return per_class_table(self.record)
 
     @property
     def spin_test(self) -> pd.DataFrame:
         """Spin tests with their p-values; empty without spins."""
-        return tables.spin_test_table(self.record)
+        from cytosurf.report import spin_test_table
+
+        return spin_test_table(self.record)
 
     def map(self, kind: str, features: str | None = None) -> Any:
         """Return a map of the run as a `nilearn.surface.SurfaceImage`.
@@ -96,18 +101,18 @@ class Decoding:
 
 
 def decode(
-    features: Features | Sequence[Features] = EMBEDDED_FEATURES,
-    target: TargetLike | Sequence[TargetLike] = EMBEDDED_TARGET,
+    features: Features | Path | Sequence[Features | Path] = EMBEDDED_FEATURES,
+    target: TargetLike | Path | Sequence[TargetLike | Path] = EMBEDDED_TARGET,
     *,
     out: str | Path | None = None,
-    baseline: str | Sequence[str] = "coordinates",
+    baseline: str | Sequence[str] | None = None,
     space: str = "fsLR-32k",
     hemispheres: Sequence[str] = ("L", "R"),
     spins: int = 99,
     seed: int = 0,
     jobs: int | None = None,
     folds: FoldConfig | dict[str, Any] | None = None,
-    mask: str | None = None,
+    mask: str | Path | None = None,
     min_class_vertices: int = 1,
     C: float = 1.0,
     classifier: Any = None,
@@ -123,17 +128,18 @@ def decode(
 
     Parameters
     ----------
-    features : str, FeatureSet, SurfaceMap, or a sequence of these
+    features : str, Path, FeatureSet, SurfaceMap, or a sequence of these
         What to decode from: names (``"hist"``, ``"neighbourhood:pca32+coordinates"``, a file;
         several separated by commas) or maps in memory.
-    target : str, Target, Parcellation, or a sequence of these
+    target : str, Path, Target, Parcellation, or a sequence of these
         What to decode. Several targets make one run each, and one family for Holm's correction.
     out : path-like, optional
         Run directory (of several targets: the folder above them). A directory that holds the
         same run is continued: spins that are there are not done again. Without it nothing is
         kept but the returned result, and no report is made.
-    baseline : str or sequence of str
-        Feature sets that the others are compared with.
+    baseline : str or sequence of str, optional
+        Feature sets that the others are compared with; ``coordinates`` if left out, and
+        ``coordinates:mirrored`` where one hemisphere is trained on and the other tested.
     space : str
         Space of the analysis.
     hemispheres : sequence of str
@@ -146,7 +152,7 @@ def decode(
         Processes; all cores if left out.
     folds : FoldConfig or dict, optional
         Options of the cross-validation, e.g. ``{"scheme": "homotopic", "buffer_mm": 5}``.
-    mask : str, optional
+    mask : path-like, optional
         File whose non-zero vertices alone are analysed.
     min_class_vertices : int
         Classes with fewer analysed vertices are left out.
@@ -167,7 +173,7 @@ def decode(
     Raises
     ------
     InputError
-        If an input is bad; nothing is then written.
+        If an input of any target is bad; nothing is then written.
 
     Examples
     --------
@@ -176,53 +182,37 @@ def decode(
     >>> result.scores[["feature_set", "macro_f1_mean"]]  # doctest: +SKIP
     >>> result.map("prediction")  # doctest: +SKIP
     """
-    feature_list = _listed(features)
-    targets = _listed(target)
-    set_names = [_name(f, f"features-{i + 1}") for i, f in enumerate(feature_list)]
-    if len(set(set_names)) != len(set_names):
-        raise InputError("features", "a name twice", "different names", "Name maps by FeatureSet.")
+    feature_list, targets = _listed(features), _listed(target)
+    names = _names("target", targets)
     options = {
-        "features": set_names,
-        "baseline": _listed(baseline),
+        "features": _names("features", feature_list),
+        "baseline": None if baseline is None else _listed(baseline),
         "space": space,
         "hemispheres": hemispheres,
         "spins": spins,
         "seed": seed,
         "jobs": jobs,
         "folds": folds if folds is not None else FoldConfig(),
-        "mask": mask,
+        "mask": None if mask is None else str(mask),
         "min_class_vertices": min_class_vertices,
         "C": C,
         "classifier": None if classifier is None else repr(classifier),
         "matched_position": matched_position,
     }
-    names = [_name(t, "target") for t in targets]
     configs = [make_config({**options, "target": name}) for name in names]
-    if out is not None:
-        check_writable(Path(out))
-    with tempfile.TemporaryDirectory(prefix="cytosurf-") as scratch:
-        root = Path(scratch if out is None else out)
-        folders = [root] if len(targets) == 1 else [root / _folder(name) for name in names]
-        records = [
-            execute(
-                config,
-                folder,
-                features=feature_list,
-                target=t,
-                classifier=classifier,
-                command=command,
-            )
-            for config, folder, t in zip(configs, folders, targets, strict=True)
-        ]
+    with _folder_or_scratch(out) as root:
+        folders = _run_directories(root, names)
+        prepared = prepare(configs, folders, features=feature_list, targets=targets)
+        records = [complete(run, classifier=classifier, command=command) for run in prepared]
         records = correct_family(records, root)
         if out is not None:
             for record in records:
                 write_outputs(record)
     results = {name: Decoding(record) for name, record in zip(names, records, strict=True)}
-    return results[names[0]] if len(targets) == 1 else results
+    return results[names[0]] if len(names) == 1 else results
 
 
-def report(
+def write_reports(
     run_dirs: str | Path | Sequence[str | Path], *, out: str | Path | None = None
 ) -> list[Path]:
     """Write the report and tables of finished runs again; several runs make one family.
@@ -243,13 +233,17 @@ def report(
     Raises
     ------
     InputError
-        If a directory is not a finished run.
+        If a directory is not a finished run, is given twice, or cannot be written.
     """
-    single = isinstance(run_dirs, str | Path)
-    folders = [Path(run_dirs)] if single else [Path(folder) for folder in run_dirs]  # type: ignore[arg-type,union-attr]
-    records = [load_run(folder) for folder in folders]
-    records = correct_family(records, Path(out) if out is not None else folders[0].parent)
-    return [write_outputs(record) for record in records]
+    given = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
+    folders = [Path(folder).resolve() for folder in given]
+    if not folders or len(set(folders)) != len(folders):
+        raise InputError("run directories", "none, or one twice", "different run directories")
+    records = [load_run(folder) for folder in given]
+    beside = Path(out) if out is not None else folders[0].parent
+    for folder in (*folders, beside) if len(folders) > 1 else folders:
+        check_writable(folder)
+    return [write_outputs(record) for record in correct_family(records, beside)]
 
 
 def read_options(path: str | Path) -> dict[str, Any]:
@@ -269,6 +263,11 @@ def read_options(path: str | Path) -> dict[str, Any]:
         raise InputError(f"--config {path}", first_line, "a readable YAML file") from None
     if not isinstance(options, dict) or not {"features", "target"} <= options.keys():
         raise InputError(f"--config {path}", "no features and target", "options of cytosurf decode")
+    for name in ("features", "target"):
+        values = options[name] if isinstance(options[name], list) else [options[name]]
+        if not all(isinstance(value, str) for value in values):
+            found = f"{name} = {options[name]}"
+            raise InputError(f"--config {path}", found, "a name, or a list of names")
     for name in options:
         if name not in RunConfig.model_fields:
             raise unknown_name(f"--config {path}", name, RunConfig.model_fields)
@@ -289,10 +288,12 @@ def default_folder(target: str | Sequence[str]) -> Path:
 
 def write_outputs(record: RunRecord) -> Path:
     """Write the tables and the report of a run into its directory; return the report's path."""
+    from cytosurf.report import per_class_table, scores_table, spin_test_table, write_report
+
     written = {
-        "scores.tsv": tables.scores_table,
-        "per_class.tsv": tables.per_class_table,
-        "spin_test.tsv": tables.spin_test_table,
+        "scores.tsv": scores_table,
+        "per_class.tsv": per_class_table,
+        "spin_test.tsv": spin_test_table,
     }
     for name, make in written.items():
         with atomic_path(record.directory / name) as path:
@@ -300,70 +301,58 @@ def write_outputs(record: RunRecord) -> Path:
     return write_report(record)
 
 
-def correct_family(records: list[RunRecord], directory: Path) -> list[RunRecord]:
-    """Correct the p-values of several runs by Holm's method, and write ``family.json``.
-
-    Tests of the same features, baseline, statistic and rotation make one family over the targets.
-    A single run is returned as it is.
-
-    Parameters
-    ----------
-    records : list of RunRecord
-        Finished runs.
-    directory : Path
-        Where ``family.json`` goes.
-
-    Returns
-    -------
-    list of RunRecord
-        The same runs, with ``p_holm`` in their results and on disk.
-    """
-    if len(records) < 2:
-        return records
-    families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    results = [dict(record.results) for record in records]
-    for result in results:
-        if result["spin_test"]:
-            tests = [dict(test) for test in result["spin_test"]["tests"]]
-            result["spin_test"] = {**result["spin_test"], "tests": tests}
-            for test in tests:
-                key = tuple(test[k] for k in ("features", "baseline", "statistic", "rotation"))
-                families.setdefault(key, []).append(test | {"target": result["target"]})
-                test["p_holm"] = None
-    members = {key: family for key, family in families.items() if len(family) > 1}
-    rows = []
-    for key, family in members.items():
-        corrected = holm([test["p"] for test in family]).tolist()
-        for test, p_holm in zip(family, corrected, strict=True):
-            rows.append(test | {"p_holm": p_holm})
-            for result in results:
-                if result["target"] == test["target"]:
-                    _test_of(result, key)["p_holm"] = p_holm
-    directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
-    for record, result in zip(records, results, strict=True):
-        write_json(record.directory / "results.json", result)
-    return [load_run(record.directory) for record in records]
+@contextmanager
+def _folder_or_scratch(out: str | Path | None) -> Iterator[Path]:
+    """Give the folder of the caller, or one that is gone afterwards."""
+    if out is not None:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="cytosurf-") as scratch:
+        yield Path(scratch)
 
 
-def _test_of(result: dict[str, Any], key: tuple[Any, ...]) -> dict[str, Any]:
-    names = ("features", "baseline", "statistic", "rotation")
-    return next(t for t in result["spin_test"]["tests"] if tuple(t[k] for k in names) == key)
+def _run_directories(root: Path, names: list[str]) -> list[Path]:
+    """Return the folder of each target: `root` itself for one, folders in it for several."""
+    if len(names) == 1:
+        return [root]
+    if (root / FILE_NAME).exists():
+        raise InputError(
+            f"--out {root}",
+            "the run of a single target",
+            "a folder for the runs of several targets",
+            "Choose another --out.",
+        )
+    folders = [_folder(name) for name in names]
+    for name, folder in zip(names, folders, strict=True):
+        if folders.count(folder) > 1:
+            found = f"{name!r} and another one, both with a folder {folder!r}"
+            raise InputError("target", found, "targets with different file names")
+    return [root / folder for folder in folders]
 
 
 def _listed(value: Any) -> list[Any]:
     """Return a list: names separated by commas are taken apart, a single object is wrapped."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, list | tuple) else [value]
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return [str(v) if isinstance(v, os.PathLike) else v for v in values]
 
 
-def _name(given: Any, otherwise: str) -> str:
-    if isinstance(given, str):
-        return given
-    return str(getattr(given, "name", otherwise))
+def _names(what: str, given: list[Any]) -> list[str]:
+    """Return names to tell inputs apart by; those in memory without a name are numbered."""
+    names = [
+        value if isinstance(value, str) else str(getattr(value, "name", f"{what}-{i + 1}"))
+        for i, value in enumerate(given)
+    ]
+    if not names:
+        raise InputError(what, "none", "at least one")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(what, f"{name!r} {names.count(name)} times", "different names")
+    return names
 
 
 def _folder(name: str) -> str:
-    """Return a target's name as that of a folder."""
-    return Path(name).name.split(".")[0].replace(":", "-").replace("{hemi}", "")
+    """Return a target's name, or that of its file, as the name of a folder."""
+    stem = Path(name).name.split(".")[0].replace("{hemi}", "")
+    return re.sub(r"[^\w-]+", "-", stem).strip("-_") or "target"

@@ -16,7 +16,7 @@ def report_command(
     ] = None,
 ) -> None:
     """Write report and tables of runs; several runs are corrected by Holm as one family."""
-    from cytosurf.workflow import report
+    from cytosurf.workflow import write_reports
 
-    for path in report(run_dirs, out=out):
+    for path in write_reports(run_dirs, out=out):
         typer.echo(path)
