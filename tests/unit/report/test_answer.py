@@ -1,0 +1,127 @@
+"""The answer in plain words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cytosurf.report.answer import answer
+from tests.unit.report.records import null_record
+
+
+def with_test(record, p, **changes):
+    """Return a record whose headline test has a given p-value out of 999 spins."""
+    null = np.r_[np.ones(round(p * 1000) - 1), -np.ones(1000 - round(p * 1000))]
+    test = null_record("stain", "coordinates", "independent", 0.5, null, primary=True, **changes)
+    return replace(record, nulls=[test])
+
+
+def with_position(record, gain):
+    """Return a record whose matched position is `gain` better than the features in every fold."""
+    sets = record.results["feature_sets"]
+    folds = [f + gain for f in sets["stain"]["macro_f1"]["folds"]]
+    macro = {"mean": float(np.mean(folds)), "sd": float(np.std(folds)), "folds": folds}
+    sets = sets | {"harmonics:8": sets["harmonics:8"] | {"macro_f1": macro}}
+    return replace(record, results=record.results | {"feature_sets": sets})
+
+
+def with_sets(record, *names, target="toy target"):
+    """Return a record without spins that has only the named sets, all scoring like `stain`."""
+    entry = record.results["feature_sets"]["stain"] | {"matched_position": None}
+    results = record.results | {"feature_sets": dict.fromkeys(names, entry), "target": target}
+    return replace(record, results=results, nulls=[])
+
+
+def test_the_answer_says_what_score_what_baselines_and_what_p(record):
+    """Every number of the headline comparison is in the paragraph."""
+    said = answer(record)
+    sets = record.results["feature_sets"]
+    for name in ("stain", "coordinates", "harmonics:8", "prior"):
+        assert f"{sets[name]['macro_f1']['mean']:.3f}" in said.found
+    low, high = sets["stain"]["ci95"]
+    assert f"95 % interval {low:.3f} to {high:.3f}" in said.found
+    assert "(8 columns)" in said.found
+    assert f"{record.nulls[0].exceed} of 99 label maps" in said.found
+    assert "independent rotations" in said.found
+    assert said.question == (
+        "Does stain predict the 3 classes of toy target in parts of the cortex that the decoder "
+        "has not seen, and better than coordinates does?"
+    )
+
+
+def test_the_headline_numbers_are_those_of_the_run(record):
+    """Features, baseline, position of the same size, p."""
+    numbers = answer(record).numbers
+    assert [n.label for n in numbers] == ["stain", "coordinates", "harmonics:8", "spin test"]
+    assert numbers[0].value == f"{record.results['feature_sets']['stain']['macro_f1']['mean']:.3f}"
+    assert numbers[3].value.startswith("p = ")
+
+
+def test_differences_are_counted_fold_by_fold(record):
+    """Better, and in how many folds."""
+    found = answer(with_position(record, -0.125)).found
+    assert "stain is 0.125 higher, and ahead in 5 of 5 folds" in found
+    found = answer(with_position(record, 0.125)).found
+    assert "stain is 0.125 lower, and ahead in 0 of 5 folds" in found
+
+
+@pytest.mark.parametrize(
+    ("p", "gain", "phrases"),
+    [
+        (0.001, -0.1, ["unlikely to be an accident", "also ahead of harmonics:8"]),
+        (0.001, 0.1, ["unlikely to be an accident", "But harmonics:8", "beyond position"]),
+        (0.4, -0.1, ["no good evidence", "also ahead of harmonics:8"]),
+        (0.4, 0.1, ["no good evidence", "Besides, harmonics:8"]),
+    ],
+)
+def test_the_reading_follows_from_p_and_position(record, p, gain, phrases):
+    """A small p with position ahead is not information beyond position."""
+    shows = answer(with_test(with_position(record, gain), p)).shows
+    assert all(phrase in shows for phrase in phrases)
+    assert ("unlikely" in shows) == (p < 0.05)
+
+
+def test_the_corrected_p_decides(record):
+    """After Holm's correction 0.03 may be no evidence."""
+    said = answer(with_test(record, 0.03, p_holm=0.09))
+    assert "no good evidence" in said.shows
+    assert "0.090 after Holm's correction" in said.found
+
+
+def test_too_few_spins_are_said(record):
+    """With 9 spins p cannot be below 0.1."""
+    test = null_record("stain", "coordinates", "independent", 1.0, np.zeros(9), primary=True)
+    assert "no smaller p was possible" in answer(replace(record, nulls=[test])).shows
+
+
+def test_a_run_without_spins_claims_nothing_about_chance(record):
+    """No p-value, and no verdict that would need one."""
+    said = answer(replace(record, nulls=[]))
+    assert "No spin test" in said.shows
+    assert "unlikely" not in said.shows
+    assert "spin test, " not in said.found
+    assert len(said.numbers) == 3
+
+
+def test_a_run_without_any_baseline_can_be_answered(record):
+    """Only a feature set: a score and nothing to compare it with."""
+    said = answer(with_sets(record, "stain"))
+    assert "better than" not in said.question
+    assert len(said.numbers) == 1
+
+
+def test_a_circular_set_is_called_circular(record):
+    """A functional gradient against functional networks is no finding."""
+    said = answer(with_sets(record, "func", target="yeo7"))
+    assert "func is made from functional data" in said.does_not_show
+    assert "circular" in said.does_not_show
+    assert "circular" not in answer(with_sets(record, "hist", target="yeo7")).does_not_show
+
+
+def test_of_several_feature_sets_the_best_is_named(record):
+    """The answer is about the first set; a better one is not hidden."""
+    record = with_sets(record, "hist", "micro")
+    record.results["feature_sets"]["micro"] = record.results["feature_sets"]["hist"] | {
+        "macro_f1": {"mean": 0.9, "sd": 0.0, "folds": [0.9] * 5}
+    }
+    assert "Of the 2 feature sets of this run, micro scores highest (0.900)" in answer(record).found
