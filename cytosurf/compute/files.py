@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.errors import InputError
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -57,10 +59,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 def write_npz(path: str | os.PathLike[str], **arrays: npt.ArrayLike) -> Path:
     """Write named arrays as a compressed ``.npz`` through a temporary name; return the path.
 
-    Object arrays are refused by NumPy (``allow_pickle=False``).
+    The same arrays give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If an array holds Python objects, which only a pickle could keep.
     """
+    named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    _refuse_objects(named)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        np.savez_compressed(stream, **named)
     return Path(path)
 
 
@@ -80,13 +89,19 @@ def arrays_sha256(arrays: dict[str, npt.NDArray[Any]]) -> str:
     Parameters
     ----------
     arrays : dict of str to ndarray
-        The arrays; object arrays are not allowed.
+        The arrays.
 
     Returns
     -------
     str
         64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If an array holds Python objects, which have no bytes of their own.
     """
+    _refuse_objects(arrays)
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
@@ -94,3 +109,9 @@ def arrays_sha256(arrays: dict[str, npt.NDArray[Any]]) -> str:
         digest.update(f"{name}\0{little.dtype.str}\0{array.shape}\0".encode())
         digest.update(little.tobytes())
     return digest.hexdigest()
+
+
+def _refuse_objects(arrays: dict[str, npt.NDArray[Any]]) -> None:
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise InputError(f"array {name}", "Python objects", "numbers, booleans or text")

@@ -94,7 +94,8 @@ def _results(
             )
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    yield from parallel(calls)  # outside: the configuration is not the caller's between results
 
 
 class _Progress:
