@@ -8,9 +8,10 @@ from cytosurf.decoding.crossval import (
     decode_labels,
     make_decoder,
 )
+from cytosurf.decoding.design import make_design
 from cytosurf.decoding.fold_sets import repeat_folds, sweep_block_counts
 from cytosurf.decoding.folds import SCHEMES, Folds, make_folds
-from cytosurf.decoding.softmax import SoftmaxFit, fit_softmax, make_design, predict_probability
+from cytosurf.decoding.softmax import SoftmaxFit, fit_softmax, predict_probability
 
 __all__ = [
     "SCHEMES",

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.decoding.design import Design, make_design
 from cytosurf.decoding.folds import Folds
 from cytosurf.decoding.scores import confusion_counts, log_loss
-from cytosurf.decoding.softmax import Design, fit_softmax, make_design, predict_probability
+from cytosurf.decoding.softmax import fit_softmax, predict_probability
 from cytosurf.errors import InputError
 
 UNLABELLED = -1
@@ -135,7 +136,8 @@ def make_decoder(
     Raises
     ------
     InputError
-        If the number of rows differs from the folds', or an analysed value is not finite.
+        If the features are no matrix or its rows are not the folds', an analysed value is not
+        finite, `C` is not above 0, or the classifier gives no probabilities.
 
     Examples
     --------
@@ -146,8 +148,13 @@ def make_decoder(
     >>> decode_labels(decoder, np.array([0, 0, 1, 1, 0, 0, 1, 1]), 2).counts.sum(axis=0).tolist()
     [[4, 0], [0, 4]]
     """
-    if len(features) != len(folds.block):
-        raise InputError("features", f"{len(features):,} rows", f"{len(folds.block):,}")
+    if features.ndim != 2 or len(features) != len(folds.block):
+        found, expected = f"shape {features.shape}", f"({len(folds.block)}, n_features)"
+        raise InputError("features", found, expected)
+    if not 0 < C < np.inf:
+        raise InputError("C", str(C), "a number above 0")
+    if classifier is not None and not hasattr(classifier, "predict_proba"):
+        raise InputError("classifier", repr(classifier), "a classifier with predict_proba")
     rows = np.flatnonzero(folds.mask)
     matrix = np.asarray(features[rows], dtype=np.float64)
     if not np.isfinite(matrix).all():
@@ -186,7 +193,8 @@ def decode_labels(
     Raises
     ------
     InputError
-        If the label vector has another length, or a fold has no labelled training vertex.
+        If the label vector has another length or other numbers, or a fold has no labelled
+        training vertex.
     """
     n_folds = len(decoder.train)
     fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
@@ -195,7 +203,7 @@ def decode_labels(
     losses = np.full(n_folds, np.nan)
     absent = np.ones((n_folds, n_classes), bool)
     converged = True
-    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label)):
+    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label, n_classes)):
         fold[vertices] = k
         prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
         of_all = np.zeros((len(vertices), n_classes), np.float32)
@@ -228,7 +236,7 @@ def count_labels(
     """
     fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
     prediction = np.full(decoder.n_vertices, UNLABELLED, np.int32)
-    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label)):
+    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label, n_classes)):
         fold[vertices] = k
         prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
     counts = confusion_counts(label, prediction, fold, len(decoder.train), n_classes)
@@ -236,12 +244,15 @@ def count_labels(
 
 
 def _fold_fits(
-    decoder: Decoder, label: npt.NDArray[np.integer]
+    decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], FoldFit]]:
     """Yield the tested vertices and the fit of each fold."""
     if label.shape != (decoder.n_vertices,):
         raise InputError("labels", f"shape {label.shape}", f"({decoder.n_vertices},)")
     row_label = np.asarray(label[decoder.rows], dtype=np.int64)
+    if not UNLABELLED <= row_label.min() <= row_label.max() < n_classes:
+        found = f"class indices {row_label.min()} to {row_label.max()}"
+        raise InputError("labels", found, f"{UNLABELLED} to {n_classes - 1}")
     labelled = row_label != UNLABELLED
     state = None
     for k in range(len(decoder.train)):

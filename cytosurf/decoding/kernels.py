@@ -42,7 +42,7 @@ def _float_of_bits(typing_context: Any, bits: Any) -> Any:  # noqa: ARG001
 
 @njit(inline="always")
 def _exp(x: Any) -> Any:
-    """Return exp(x) for x <= 0, relative error below 3e-7; 0 below about -87."""
+    """Return exp(x) for x <= 0, relative error below 3e-7; exp(-87) = 1.6e-38 below -87."""
     x = max(x, np.float32(-87.0))
     n = np.int32(x * np.float32(1.44269504) - np.float32(0.5))  # rounds to nearest for x <= 0
     r = x - np.float32(n) * np.float32(0.693359375)
@@ -213,30 +213,94 @@ def probability_pass(
         _tile_softmax(probability[i], top, total)
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def moments_pass(x: Float32, tiles: Int64, included: Float32) -> tuple[float, Float64, Float64]:
-    """Return count, sum and sum of squares of each feature over the included slots.
+@njit(cache=True, nogil=True)
+def fill_training_slots(
+    slot_row: Int64,
+    label: Int64,
+    train: npt.NDArray[np.bool_],
+    position: npt.NDArray[np.int16],
+    class_weight: Float32,
+) -> tuple[npt.NDArray[np.int16], Float32, Int64]:
+    """Spread class indices and weights of the training rows over the slots.
 
-    ``included[tile, slot]`` is 1.0 or 0.0 (float32). Returns (float, (n_features,), (n_features,)).
+    Parameters
+    ----------
+    slot_row : (n_tiles * TILE,) int64
+        Row in each slot, or -1.
+    label : (n_rows,) int64
+        Class of each row; not looked at outside `train`.
+    train : (n_rows,) bool
+        The training rows.
+    position : (n,) int16
+        Index of each class among those present.
+    class_weight : (n,) float32
+        Weight of each class.
+
+    Returns
+    -------
+    label_slots : (n_tiles, TILE) int16
+        Index of the class, 0 in slots without a training row.
+    weight_slots : (n_tiles, TILE) float32
+        Weight, 0 in slots without a training row.
+    tiles : (n,) int64
+        The tiles with a training row.
+    """
+    n_tiles = len(slot_row) // TILE
+    label_slots = np.zeros((n_tiles, TILE), np.int16)
+    weight_slots = np.zeros((n_tiles, TILE), np.float32)
+    used = np.zeros(n_tiles, np.bool_)
+    for tile in range(n_tiles):
+        for t in range(TILE):
+            row = slot_row[tile * TILE + t]
+            if row >= 0 and train[row]:
+                label_slots[tile, t] = position[label[row]]
+                weight_slots[tile, t] = class_weight[label[row]]
+                used[tile] = True
+    return label_slots, weight_slots, np.flatnonzero(used)
+
+
+@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
+def moments_pass(x: Float32, tiles: Int64, weight: Float32) -> tuple[Float64, Float64]:
+    """Return mean and variance of each feature over the slots whose weight is above 0.
+
+    Sums are taken of differences to the first such value, so that a constant feature has variance
+    0 exactly, and one that hardly varies is not lost in rounding.
+
+    Parameters
+    ----------
+    x : (n_tiles, n_features, TILE) float32
+        Design matrix.
+    tiles : (n,) int64
+        The tiles to visit, each with such a slot.
+    weight : (n_tiles, TILE) float32
+        Only its sign counts.
+
+    Returns
+    -------
+    mean, variance : (n_features,) float64
     """
     n_features = x.shape[1]
     count = 0.0
     sums = np.zeros(n_features, np.float64)
     squares = np.zeros(n_features, np.float64)
+    included = np.empty(TILE, np.float32)
+    first = x[tiles[0], :, np.argmax(weight[tiles[0]] > 0)]
     for tile in tiles:
-        m = included[tile]
+        w = weight[tile]
         inside = np.float32(0.0)
         for t in range(TILE):
-            inside += m[t]
+            included[t] = np.float32(1.0) if w[t] > 0 else np.float32(0.0)
+            inside += included[t]
         count += float(inside)
         for j in range(n_features):
-            xj = x[tile, j]
+            xj, centre = x[tile, j], first[j]
             a = np.float32(0.0)
             b = np.float32(0.0)
             for t in range(TILE):
-                v = xj[t] * m[t]
+                v = (xj[t] - centre) * included[t]
                 a += v
-                b += v * xj[t]
+                b += v * v
             sums[j] += a
             squares[j] += b
-    return count, sums, squares
+    shift = sums / count
+    return first + shift, np.maximum(squares / count - shift**2, 0.0)

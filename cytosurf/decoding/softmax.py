@@ -19,19 +19,19 @@ that look at gradients alone (the objective is convex), which float32 noise cann
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
 from cytosurf.decoding import kernels
+from cytosurf.decoding.design import Design
 from cytosurf.decoding.kernels import TILE
+from cytosurf.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 
 Factor = tuple[Float64, bool]
-Number = TypeVar("Number", np.float32, np.int16)
 
 # Parameters up to which the preconditioner is the full Hessian; above, it has one block a class.
 FULL_HESSIAN_PARAMETERS = 4000
@@ -44,33 +44,11 @@ HESSIAN_EVERY = 15
 MEMORY = 25
 MAX_PASSES = 2000
 MAX_TRIALS = 30
+# A standard deviation below this share of the mean is rounding.
+CONSTANT = 1e-6
 # Stop when the estimated distance to the minimum, in units of the mean log-loss, is below this:
 # at least 99.99 % of predictions are then those of the exact minimum.
 TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """A design matrix in tiles, ready for many fits.
-
-    Built by `make_design`. Slots are vertices in an order that keeps groups (folds) in tiles of
-    their own; the last tile of a group is padded with empty slots.
-
-    Attributes
-    ----------
-    x : (n_tiles, n_features, TILE) float32
-        Features, each column standardised over all rows; 0 in empty slots.
-    slot_row : (n_tiles * TILE,) int64
-        Row of the original matrix in each slot, or -1.
-    """
-
-    x: npt.NDArray[np.float32]
-    slot_row: npt.NDArray[np.int64]
-
-    def to_slots(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
-        """Spread one value per row over the slots, as (n_tiles, TILE); 0 in empty slots."""
-        slots = np.where(self.slot_row >= 0, values[self.slot_row], values.dtype.type(0))
-        return slots.reshape(-1, TILE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,31 +81,6 @@ class SoftmaxFit:
     factors: list[Factor]
 
 
-def make_design(features: npt.NDArray[np.floating], group: npt.NDArray[np.integer]) -> Design:
-    """Arrange a design matrix in tiles, the rows of each group in tiles of their own.
-
-    Parameters
-    ----------
-    features : (n_rows, n_features) array
-        Finite values. A constant column becomes 0.
-    group : (n_rows,) array of int
-        Group of each row, usually the test fold: tiles without training rows are skipped.
-
-    Returns
-    -------
-    Design
-        With columns standardised over all rows in float64 and kept as float32.
-    """
-    wide = np.asarray(features, dtype=np.float64)
-    spread = wide.std(axis=0)
-    wide = (wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    rows = [np.flatnonzero(group == g) for g in np.unique(group)]
-    slot_row = np.concatenate([np.pad(r, (0, -len(r) % TILE), constant_values=-1) for r in rows])
-    x = np.where(slot_row[:, None] >= 0, wide[slot_row], 0.0).astype(np.float32)
-    tiles = x.reshape(-1, TILE, wide.shape[1]).transpose(0, 2, 1)
-    return Design(np.ascontiguousarray(tiles), slot_row)
-
-
 def fit_softmax(
     design: Design,
     label: npt.NDArray[np.integer],
@@ -141,7 +94,7 @@ def fit_softmax(
     Parameters
     ----------
     design : Design
-        Features of all rows, from `make_design`.
+        Features of all rows, from `cytosurf.decoding.design.make_design`.
     label : (n_rows,) array of int
         Class index of each row, 0 to K - 1; not looked at outside `train`.
     train : (n_rows,) array of bool
@@ -160,6 +113,7 @@ def fit_softmax(
     Examples
     --------
     >>> import numpy as np
+    >>> from cytosurf.decoding.design import make_design
     >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     >>> design = make_design(x, np.zeros(4, int))
     >>> fit = fit_softmax(design, np.array([0, 0, 1, 1]), np.ones(4, bool))
@@ -195,21 +149,18 @@ def predict_probability(
     (rows.sum(), n_classes_of_the_fit) float32
         Columns in the order of ``fit.classes``.
     """
-    n_rows = int(design.slot_row.max()) + 1
-    wanted = np.ones(n_rows, bool) if rows is None else rows
-    wanted_slots = np.where(design.slot_row >= 0, wanted[design.slot_row], False).reshape(-1, TILE)
-    tiles = np.flatnonzero(wanted_slots.any(axis=1))
-    slots = np.empty((len(tiles), len(fit.classes), TILE), np.float32)
+    tile, slot = np.divmod(design.row_slot if rows is None else design.row_slot[rows], TILE)
+    tiles = np.flatnonzero(np.bincount(tile))
+    by_tile = np.empty((len(tiles), len(fit.classes), TILE), np.float32)
     kernels.probability_pass(
         design.x,
         tiles,
         fit.coefficients.astype(np.float32),
         fit.intercepts.astype(np.float32),
-        slots,
+        by_tile,
     )
-    by_slot = slots.transpose(0, 2, 1)[wanted_slots[tiles]]
-    order = np.argsort(design.slot_row.reshape(-1, TILE)[tiles][wanted_slots[tiles]])
-    return by_slot[order]
+    probability: npt.NDArray[np.float32] = by_tile[np.searchsorted(tiles, tile), :, slot]
+    return probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,25 +206,26 @@ def _problem(
     """Return the classes present and the training set: weights, means, scales, penalty."""
     train_label = label[train]
     n_train = len(train_label)
+    if not n_train:
+        raise InputError("train", "no training row", "at least one")
     n_per_class = np.bincount(train_label)
     classes = np.flatnonzero(n_per_class)
     position = np.zeros(len(n_per_class), np.int16)
     position[classes] = np.arange(len(classes))
     class_weight = n_train / (len(classes) * np.maximum(n_per_class, 1.0))
-    row_weight = np.zeros(len(label), np.float32)
-    row_weight[train] = class_weight[train_label]
-    row_position = np.zeros(len(label), np.int16)
-    row_position[train] = position[train_label]
-    weight = design.to_slots(row_weight)
-    tiles = np.flatnonzero(weight.any(axis=1))
-    count, sums, squares = kernels.moments_pass(design.x, tiles, (weight > 0).astype(np.float32))
-    mean = sums / count
-    variance = np.maximum(squares / count - mean**2, 0.0)
-    # A column that is constant in this training set stays as it is, as in StandardScaler.
-    scale = np.sqrt(np.where(variance > 1e-10, variance, 1.0))
+    label_slots, weight, tiles = kernels.fill_training_slots(
+        design.slot_row,
+        np.asarray(label, dtype=np.int64),
+        train,
+        position,
+        class_weight.astype(np.float32),
+    )
+    mean, variance = kernels.moments_pass(design.x, tiles, weight)
+    # A column that is constant in this training set, but for the rounding of its float32, stays
+    # as it is, as in StandardScaler.
+    scale = np.sqrt(np.where(variance > (CONSTANT * mean) ** 2, variance, 1.0))
     # Balanced weights add up to n, so dividing by C n leaves this penalty.
     penalty = (2.0 if len(classes) == 2 else 1.0) / (C * n_train)
-    label_slots = design.to_slots(row_position)
     return classes, _Problem(design.x, tiles, label_slots, weight, n_train, mean, scale, penalty)
 
 
@@ -367,7 +319,7 @@ def _hessian_factors(problem: _Problem, theta: Float64) -> list[Factor]:
     ridge = np.diag(np.append(np.full(width - 1, problem.penalty), 1e-6))
     if n_classes * width > FULL_HESSIAN_PARAMETERS or not theta.any():
         scaled = (np.sqrt(w * p[:, k] * (1 - p[:, k]))[:, None] * z for k in range(n_classes))
-        return [linalg.cho_factor((s.T @ s).astype(np.float64) + ridge) for s in scaled]
+        return [_factor((s.T @ s).astype(np.float64) + ridge) for s in scaled]
     root = np.sqrt(w)[:, None]
     outer = ((root * p)[:, :, None] * z[:, None, :]).reshape(len(z), -1)
     hessian = -(outer.T @ outer).astype(np.float64)
@@ -375,8 +327,18 @@ def _hessian_factors(problem: _Problem, theta: Float64) -> list[Factor]:
         s = np.sqrt(p[:, [k]]) * root * z
         block = slice(k * width, (k + 1) * width)
         hessian[block, block] += (s.T @ s).astype(np.float64) + ridge
-    # float32 products leave eigenvalues a little below zero where the Hessian is singular.
-    return [linalg.cho_factor(hessian + 1e-6 * np.eye(len(hessian)))]
+    return [_factor(hessian)]
+
+
+def _factor(matrix: Float64) -> Factor:
+    """Factor a matrix whose smallest eigenvalues float32 products may have left below zero."""
+    shift = 1e-6
+    while True:
+        try:
+            factor: Factor = linalg.cho_factor(matrix + shift * np.eye(len(matrix)))
+            return factor
+        except linalg.LinAlgError:
+            shift *= 10
 
 
 def _stratified_subset(
