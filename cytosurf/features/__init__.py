@@ -11,16 +11,23 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from cytosurf.features.names import known_features
-    from cytosurf.features.registry import load_features, matched_position
+    from cytosurf.features.registry import load_feature_sets, load_features, matched_position
     from cytosurf.features.sets import FeatureSet, join_features
 
-__all__ = ["FeatureSet", "join_features", "known_features", "load_features", "matched_position"]
+__all__ = [
+    "FeatureSet",
+    "join_features",
+    "known_features",
+    "load_feature_sets",
+    "load_features",
+    "matched_position",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "names": ["known_features"],
-        "registry": ["load_features", "matched_position"],
+        "registry": ["load_feature_sets", "load_features", "matched_position"],
         "sets": ["FeatureSet", "join_features"],
     },
 )

@@ -13,7 +13,7 @@ A ``+`` in a path is a separator, unless the whole text is the path of one file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cytosurf.errors import InputError, unknown_name
@@ -78,8 +78,40 @@ def load_features(name: str, space: Space = FSLR32K) -> FeatureSet:
     >>> load_features("coordinates:mirrored+harmonics:8").n_features
     11
     """
-    terms = [name] if Path(name).is_file() else name.split("+")
-    return join_features([_load_term(term.strip(), space) for term in terms])
+    return load_feature_sets([name], space)[name]
+
+
+def load_feature_sets(names: Sequence[str], space: Space = FSLR32K) -> dict[str, FeatureSet]:
+    """Load several feature sets, making what they have in common once.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names as for `load_features`.
+    space : Space, optional
+        Where the values are wanted.
+
+    Returns
+    -------
+    dict of str to FeatureSet
+        By name, each equal to what `load_features` gives.
+
+    Raises
+    ------
+    InputError
+        As for `load_features`.
+
+    Examples
+    --------
+    >>> list(load_feature_sets(["coordinates", "coordinates+harmonics:3"]))
+    ['coordinates', 'coordinates+harmonics:3']
+    """
+    made: dict[str, FeatureSet] = {}
+    loaded: dict[str, FeatureSet] = {}
+    for name in names:
+        terms = [name] if Path(name).is_file() else name.split("+")
+        loaded[name] = join_features([_load_term(term.strip(), space, made) for term in terms])
+    return loaded
 
 
 def matched_position(n_features: int, space: Space = FSLR32K) -> FeatureSet:
@@ -105,18 +137,22 @@ def matched_position(n_features: int, space: Space = FSLR32K) -> FeatureSet:
     return position.harmonics(n_features, space)
 
 
-def _load_term(term: str, space: Space) -> FeatureSet:
+def _load_term(term: str, space: Space, made: dict[str, FeatureSet]) -> FeatureSet:
+    """Load one term, reusing and extending the sets that were `made` before components."""
     base, components = _split_components(term)
+    if base not in made:
+        made[base] = checked(_load_base(base, space))
+    return made[base] if components is None else reduce_features(made[base], components)
+
+
+def _load_base(base: str, space: Space) -> FeatureSet:
     if base in FEATURES:
-        features = FEATURES[base](space)
-    elif base.startswith("harmonics:"):
-        features = position.harmonics(_count(term, base.partition(":")[2]), space)
-    elif looks_like_file(base, FEATURE_SUFFIXES) or "@" in base:
-        features = file_features(base, space)
-    else:
-        raise unknown_name("features", base, known_features())
-    features = checked(features)
-    return features if components is None else reduce_features(features, components)
+        return FEATURES[base](space)
+    if base.startswith("harmonics:"):
+        return position.harmonics(_count(base, base.partition(":")[2]), space)
+    if looks_like_file(base, FEATURE_SUFFIXES) or "@" in base:
+        return file_features(base, space)
+    raise unknown_name("features", base, known_features())
 
 
 def _split_components(term: str) -> tuple[str, int | None]:

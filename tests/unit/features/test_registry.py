@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from cytosurf.errors import InputError
-from cytosurf.features.registry import load_features, matched_position
+from cytosurf.features.registry import load_feature_sets, load_features, matched_position
 from cytosurf.surfaces.space import Space
 from cytosurf.targets.embedded import FSLR32K
 
@@ -123,3 +123,15 @@ def test_a_space_without_surfaces_is_refused():
     """A name that has no meaning in a space says so."""
     with pytest.raises(InputError):
         load_features("coordinates", Space("fsaverage", "164k"))
+
+
+def test_several_sets_equal_each_alone():
+    """Loading sets together saves work, and changes nothing."""
+    names = ["microstructure", "microstructure:pca2", "coordinates+microstructure:pca3"]
+    together = load_feature_sets(names)
+    assert list(together) == names
+    for name in names:
+        alone = load_features(name)
+        np.testing.assert_array_equal(together[name].map.values, alone.map.values)
+        np.testing.assert_array_equal(together[name].map.valid, alone.map.valid)
+        assert together[name].notes == alone.notes
