@@ -87,7 +87,9 @@ def _decode_all(
     decoders: dict[str, Decoder], inputs: Inputs, jobs: int, label: str
 ) -> dict[str, DecodingResult]:
     work = partial(_decode_one, label=inputs.label, n_classes=len(inputs.keys))
-    done = dict(run_tasks(work, list(decoders.items()), jobs=jobs, label=label, threads=True))
+    # The longest first, so that no core is left with it at the end.
+    tasks = sorted(decoders.items(), key=lambda item: -inputs.sets[item[0]].n_features)
+    done = dict(run_tasks(work, tasks, jobs=jobs, label=label, threads=True))
     return {name: done[name] for name in decoders}
 
 
