@@ -262,7 +262,7 @@ def _write_cells(axes: Axes, share: np.ndarray, counts: np.ndarray) -> None:
                 f"{int(counts[i, j]):,}",
                 ha="center",
                 va="center",
-                fontsize=5.5,
+                fontsize=6.5,
                 color=colour,
                 alpha=0.85,
             )

@@ -61,8 +61,8 @@ def nulls(record: RunRecord) -> PageFigure:
     ]
     return PageFigure(
         svg_uri(figures.nulls_figure(record)),
-        "Null distribution of each statistic under both rotation policies, and the observed value "
-        "(red line). The primary test is in bold.",
+        "Null distribution of each statistic under each rotation policy, and the observed value "
+        "(red line). The headline test is in bold.",
         f"Histograms of spins. {'; '.join(tests)}.",
     )
 
