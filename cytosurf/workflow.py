@@ -268,6 +268,8 @@ def read_options(path: str | Path) -> dict[str, Any]:
         if not all(isinstance(value, str) for value in values):
             found = f"{name} = {options[name]}"
             raise InputError(f"--config {path}", found, "a name, or a list of names")
+    if not isinstance(options.get("folds", {}), dict):
+        raise InputError(f"--config {path}", f"folds = {options['folds']}", "a mapping of options")
     for name in options:
         if name not in RunConfig.model_fields:
             raise unknown_name(f"--config {path}", name, RunConfig.model_fields)

@@ -13,6 +13,8 @@ from cytosurf.cli.map import map_command
 from cytosurf.cli.report import report_command
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
+INTERRUPTED = 130  # typer's exit code for Ctrl-C
+
 app = typer.Typer(
     name="cytosurf",
     help="Decode functional maps of the human cortex from its cellular architecture.",
@@ -54,9 +56,11 @@ def main() -> None:
     except CytosurfError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on from what is finished.", err=True)
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("Stopped. The same command goes on from what is finished.", err=True)
+            sys.exit(1)
+        raise
 
 
 def _show_warning(

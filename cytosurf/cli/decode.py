@@ -31,8 +31,14 @@ def decode_command(
         str, typer.Option(help="Parcellations to decode, or label files.", rich_help_panel=INPUTS)
     ] = "schaefer400-7networks",
     baseline: Annotated[
-        str, typer.Option(help="Feature sets to compare with.", rich_help_panel=INPUTS)
-    ] = "coordinates",
+        str | None,
+        typer.Option(
+            help="Feature sets to compare with. [default: coordinates; coordinates:mirrored "
+            "where one hemisphere is trained on and the other tested]",
+            show_default=False,
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
     space: Annotated[
         str, typer.Option(help="Space of the analysis.", rich_help_panel=INPUTS)
     ] = "fsLR-32k",
@@ -88,8 +94,8 @@ def decode_command(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="YAML file of options, as a run directory holds it; used instead of the others "
-            "(but for --spins, --jobs and --out).",
+            help="YAML file of options, as a run directory holds it. Options on the command line "
+            "come before it.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -120,19 +126,21 @@ def decode_command(
         "spins": spins,
         "jobs": jobs,
         "matched_position": matched_position,
-        "folds": {
-            "n_folds": n_folds,
-            "n_blocks": n_blocks,
-            "method": blocks,
-            "scheme": scheme,
-            "buffer_mm": buffer_mm,
-            "repeats": repeats,
-            "block_sweep": tuple(_numbers("--block-sweep", block_sweep)),
-        },
+    }
+    fold_options: dict[str, Any] = {
+        "n_folds": n_folds,
+        "n_blocks": n_blocks,
+        "method": blocks,
+        "scheme": scheme,
+        "buffer_mm": buffer_mm,
+        "repeats": repeats,
+        "block_sweep": _numbers("--block-sweep", block_sweep),
     }
     if config is not None:
-        given = {name: options[name] for name in _given(context, "spins", "jobs")}
-        options = read_options(config) | given
+        written = read_options(config)
+        fold_options = written.pop("folds", {}) | _typed(context, fold_options)
+        options = written | _typed(context, options)
+    options["folds"] = fold_options
     folder = out if out is not None else default_folder(options["target"])
     command = shlex.join(["cytosurf", *sys.argv[1:]])
     result = decode(**options, out=folder, command=command)
@@ -161,10 +169,13 @@ def print_summary(result: Decoding) -> None:
     console.print(table)
     for test in result.record.nulls:
         if test.primary:
-            versus = f" above {test.baseline}" if test.baseline else ""
+            score = f"macro-F1 {test.observed:.3f}"
+            if test.baseline:
+                score = f"macro-F1 {test.observed:+.3f} above {test.baseline}"
+            holm = "" if test.p_holm is None else f", corrected {test.p_holm:.3g}"
             console.print(
-                f"{test.features}{versus}: {test.observed:+.3f}, p = {test.p:.3g} "
-                f"({test.exceed} of {len(test.null)} {test.rotation} spins)"
+                f"{test.features}: {score}, p = {test.p:.3g}{holm} "
+                f"({test.exceed} of {len(test.null)} {test.rotation} spins reach it)"
             )
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
 
@@ -183,7 +194,12 @@ def _numbers(option: str, text: str) -> list[int]:
         raise InputError(option, repr(text), "whole numbers separated by commas") from None
 
 
-def _given(context: typer.Context, *names: str) -> list[str]:
-    """Return which of the options were on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in names}
-    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+def _typed(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were on the command line."""
+    parameters = {"hemispheres": "hemisphere", "method": "blocks"}
+    sources = {name: context.get_parameter_source(parameters.get(name, name)) for name in options}
+    return {
+        name: options[name]
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    }

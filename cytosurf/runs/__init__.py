@@ -1,19 +1,25 @@
 """Runs: configuration, inputs, the observed result, spins, and the run directory they fill."""
 
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
-from cytosurf.runs.execute import check_writable, execute
+from cytosurf.runs.directory import check_writable
+from cytosurf.runs.execute import Prepared, complete, execute, prepare
+from cytosurf.runs.family import correct_family
 from cytosurf.runs.maps import run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 
 __all__ = [
     "FoldConfig",
     "NullRecord",
+    "Prepared",
     "RunConfig",
     "RunRecord",
     "check_writable",
+    "complete",
+    "correct_family",
     "execute",
     "load_run",
     "make_config",
+    "prepare",
     "read_config",
     "read_json",
     "run_map",

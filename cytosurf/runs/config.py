@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cytosurf.compute.files import write_text
-from cytosurf.errors import InputError
+from cytosurf.errors import InputError, unknown_name
+from cytosurf.surfaces.parts import naming
+from cytosurf.surfaces.space import check_hemispheres
 
 FILE_NAME = "config.yaml"
+COORDINATES, MIRRORED_COORDINATES = "coordinates", "coordinates:mirrored"
 # More spins, or another number of processes, continue the same run.
 NOT_PART_OF_IDENTITY = {"spins", "jobs"}
 
@@ -45,7 +48,12 @@ class FoldConfig(BaseModel):
     scheme: Literal["blocks", "homotopic", "left-to-right", "right-to-left", "across"] = "blocks"
     buffer_mm: Annotated[float, Field(ge=0)] = 0.0
     repeats: Annotated[int, Field(ge=1)] = 1
-    block_sweep: tuple[int, ...] = ()
+    block_sweep: tuple[Annotated[int, Field(ge=1)], ...] = ()
+
+    @property
+    def between_hemispheres(self) -> bool:
+        """Whether one hemisphere is trained on and the other tested."""
+        return self.scheme in ("left-to-right", "right-to-left", "across")
 
 
 class RunConfig(BaseModel):
@@ -58,7 +66,8 @@ class RunConfig(BaseModel):
     target : str
         Name of the parcellation to decode.
     baseline : tuple of str
-        Feature sets that the others are compared with.
+        Feature sets that the others are compared with; see `make_config` for what is taken when
+        none is named.
     space : str
         Space of the analysis.
     hemispheres : tuple of str
@@ -87,9 +96,9 @@ class RunConfig(BaseModel):
 
     features: Annotated[tuple[str, ...], Field(min_length=1)]
     target: str
-    baseline: tuple[str, ...] = ("coordinates",)
+    baseline: tuple[str, ...] = (COORDINATES,)
     space: str = "fsLR-32k"
-    hemispheres: tuple[Literal["L", "R"], ...] = ("L", "R")
+    hemispheres: tuple[str, ...] = ("L", "R")
     spins: Annotated[int, Field(ge=0)] = 0
     seed: Annotated[int, Field(ge=0)] = 0
     jobs: Annotated[int, Field(ge=1)] | None = None
@@ -100,13 +109,28 @@ class RunConfig(BaseModel):
     classifier: str | None = None
     matched_position: bool = True
 
+    @field_validator("hemispheres")
+    @classmethod
+    def _known_hemispheres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        check_hemispheres(value, "hemispheres")
+        return value
+
     def identity(self) -> dict[str, Any]:
-        """Return what must be equal for a run directory to be continued."""
-        return self.model_dump(mode="json", exclude=NOT_PART_OF_IDENTITY)
+        """Return what must be equal for a run directory to be continued, without nesting."""
+        options = self.model_dump(mode="json", exclude=NOT_PART_OF_IDENTITY)
+        folds = options.pop("folds")
+        return options | {f"folds.{name}": value for name, value in folds.items()}
 
 
 def make_config(options: dict[str, Any]) -> RunConfig:
     """Validate the options of a run.
+
+    Parameters
+    ----------
+    options : dict
+        Fields of `RunConfig`. A baseline of None is the published one, ``coordinates``, or
+        ``coordinates:mirrored`` where one hemisphere is trained on and the other tested: a signed
+        x learnt on the left says nothing about the right.
 
     Raises
     ------
@@ -118,13 +142,32 @@ def make_config(options: dict[str, Any]) -> RunConfig:
     >>> make_config({"features": ["hist"], "target": "yeo7", "spins": 99}).folds.n_folds
     5
     """
+    given = {k: v for k, v in options.items() if not (k == "baseline" and v is None)}
     try:
-        return RunConfig(**options)
+        config = RunConfig(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        found = repr(first.get("input"))
-        raise InputError(where, found, first["msg"].removeprefix("Input should be ")) from None
+        raise _input_error(error) from None
+    if "baseline" not in given and config.folds.between_hemispheres:
+        return config.model_copy(update={"baseline": (MIRRORED_COORDINATES,)})
+    return config
+
+
+def _input_error(error: ValidationError) -> InputError:
+    """Say the first complaint of pydantic in our own form."""
+    first = error.errors()[0]
+    *parents, name = (str(part) for part in first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    if first["type"] == "extra_forbidden":
+        fields = FoldConfig.model_fields if parents else RunConfig.model_fields
+        return unknown_name(".".join(parents) or "options", name, fields)
+    where = ".".join((*parents, name))
+    if first["type"] == "missing":
+        return InputError(where, "nothing", "a value")
+    if first["type"] == "too_short":
+        return InputError(where, "none", f"at least {first['ctx']['min_length']}")
+    return InputError(where, repr(first["input"]), first["msg"].removeprefix("Input should be "))
 
 
 def write_config(directory: Path, config: RunConfig) -> None:
@@ -153,4 +196,5 @@ def read_config(directory: Path) -> RunConfig:
         ) from None
     if not isinstance(content, dict):
         raise InputError(str(path), type(content).__name__, "a mapping of options")
-    return make_config(content)
+    with naming(path):
+        return make_config(content)

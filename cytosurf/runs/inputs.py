@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,18 @@ import numpy.typing as npt
 from cytosurf.compute.files import arrays_sha256
 from cytosurf.decoding.crossval import UNLABELLED
 from cytosurf.decoding.folds import Folds, make_folds
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features import FeatureSet, load_features, matched_position
-from cytosurf.runs.config import FoldConfig, RunConfig
+from cytosurf.features.files import file_features
+from cytosurf.features.position import MAX_HARMONICS
+from cytosurf.features.sets import checked
+from cytosurf.runs.config import COORDINATES, MIRRORED_COORDINATES, FoldConfig, RunConfig
 from cytosurf.surfaces import Mesh, Parcellation, Space, SurfaceMap, load_mesh
 from cytosurf.surfaces.maps import hemisphere_rows
 from cytosurf.targets import Target, load_target
+
+Features = str | FeatureSet | SurfaceMap
+TargetLike = str | Target | Parcellation
 
 FEATURES, BASELINE, MATCHED = "features", "baseline", "matched position"
 
@@ -72,7 +79,7 @@ class Inputs:
         return analysed
 
     def hashes(self) -> dict[str, str]:
-        """Return a content hash of every feature set, the labels and the folds."""
+        """Return a content hash of every feature set, the labels, the mask and the folds."""
         hashes = {
             f"features {name}": arrays_sha256({"values": s.map.values, "valid": s.map.valid})
             for name, s in self.sets.items()
@@ -80,55 +87,56 @@ class Inputs:
         hashes[f"target {self.target.name}"] = arrays_sha256(
             {"keys": self.target.parcellation.keys}
         )
+        hashes["mask"] = arrays_sha256({"mask": self.mask})
         hashes["folds"] = arrays_sha256({"block": self.folds.block, "fold": self.folds.fold})
         return hashes
 
 
 def load_inputs(
-    config: RunConfig,
-    features: Sequence[str | FeatureSet | SurfaceMap] | None = None,
-    target: str | Target | Parcellation | None = None,
-) -> Inputs:
-    """Load what `config` names, or take what the caller has, and put it on the same vertices.
+    configs: Sequence[RunConfig],
+    features: Sequence[Features] | None = None,
+    targets: Sequence[TargetLike] | None = None,
+) -> list[Inputs]:
+    """Load what runs name, or take what the caller has, and put it on the same vertices.
 
     Parameters
     ----------
-    config : RunConfig
-        The run.
+    configs : sequence of RunConfig
+        Runs that differ in their target alone; features, mask and folds are made once for all.
     features : sequence, optional
         Feature sets of the caller, in the order of ``config.features``; names are loaded.
-    target : str, Target or Parcellation, optional
-        The caller's labels, in place of ``config.target``.
+    targets : sequence, optional
+        The caller's labels for each run, in place of ``config.target``.
 
     Returns
     -------
-    Inputs
+    list of Inputs
+        One for each configuration.
 
     Raises
     ------
     InputError
         If nothing is left to analyse, fewer than two classes are, or inputs do not fit.
     """
+    config = configs[0]
     space = Space.parse(config.space)
-    given = features if features is not None else config.features
-    sets: dict[str, FeatureSet] = {}
-    roles: dict[str, str] = {}
-    for name, feature_set in zip(config.features, given, strict=True):
-        sets[name], roles[name] = (
-            _on_hemispheres(_feature_set(name, feature_set, space), config),
-            FEATURES,
-        )
-    for name in config.baseline:
-        if name not in sets:
-            sets[name], roles[name] = _on_hemispheres(load_features(name, space), config), BASELINE
-    matched = _add_matched_position(config, space, sets, roles)
-    chosen = _target(config.target if target is None else target, config, space)
+    given = targets if targets is not None else [c.target for c in configs]
+    chosen = [_target(c.target, t, config, space) for c, t in zip(configs, given, strict=True)]
+    sets, roles, matched = _feature_sets(config, features, space)
+    _warn_of_signed_sets(config, sets)
     mask = np.logical_and.reduce([s.map.valid for s in sets.values()])
     if config.mask is not None:
         mask &= _read_mask(config.mask, space, config.hemispheres)
-    keys, label = _class_indices(chosen.parcellation, mask, config)
+    if not mask.any():
+        raise InputError(
+            "mask", "no vertex that is valid in every feature set", "a region to analyse"
+        )
+    classes = [_class_indices(target, mask, config.min_class_vertices) for target in chosen]
     folds = folds_of(mask, space, config.hemispheres, config.folds, config.seed)
-    return Inputs(space, config.hemispheres, sets, roles, matched, chosen, mask, keys, label, folds)
+    return [
+        Inputs(space, config.hemispheres, sets, roles, matched, target, mask, keys, label, folds)
+        for target, (keys, label) in zip(chosen, classes, strict=True)
+    ]
 
 
 def surface_meshes(space: Space, hemispheres: Sequence[str], surface: str) -> dict[str, Mesh]:
@@ -160,96 +168,123 @@ def folds_of(
     )
 
 
-def _feature_set(name: str, given: str | FeatureSet | SurfaceMap, space: Space) -> FeatureSet:
-    if isinstance(given, str):
-        return load_features(given, space)
-    if isinstance(given, SurfaceMap):
-        given = FeatureSet(name, given, ("in memory",))
-    if given.map.space != space:
-        raise InputError(
-            f"features {name}", f"space {given.map.space}", str(space), "Resample the map first."
-        )
-    return given
-
-
-def _on_hemispheres(feature_set: FeatureSet, config: RunConfig) -> FeatureSet:
-    surface_map = feature_set.map
-    if surface_map.hemispheres == config.hemispheres:
-        return feature_set
-    if len(config.hemispheres) == 2:
-        raise InputError(
-            f"features {feature_set.name}",
-            f"hemisphere {surface_map.hemispheres[0]} alone",
-            "both hemispheres",
-            f"Analyse one hemisphere with: --hemisphere {surface_map.hemispheres[0]}",
-        )
-    half = surface_map.hemisphere(config.hemispheres[0])
-    return FeatureSet(feature_set.name, half, feature_set.sources, feature_set.notes)
-
-
-def _add_matched_position(
-    config: RunConfig, space: Space, sets: dict[str, FeatureSet], roles: dict[str, str]
-) -> dict[str, str]:
-    """Load position with about as many columns as each feature set; return the pairs."""
+def _feature_sets(
+    config: RunConfig, features: Sequence[Features] | None, space: Space
+) -> tuple[dict[str, FeatureSet], dict[str, str], dict[str, str]]:
+    """Return feature sets by name, their roles, and each one's position of about its size."""
+    sets: dict[str, FeatureSet] = {}
+    roles: dict[str, str] = {}
+    given = features if features is not None else config.features
+    for name, feature_set in zip(config.features, given, strict=True):
+        sets[name] = _on_hemispheres(_feature_set(name, feature_set, space), config)
+        roles[name] = FEATURES
+    for name in config.baseline:
+        if name not in sets:
+            sets[name] = _on_hemispheres(load_features(name, space), config)
+            roles[name] = BASELINE
     matched: dict[str, str] = {}
-    if not config.matched_position:
-        return matched
-    for name in config.features:
-        position = _on_hemispheres(matched_position(sets[name].n_features, space), config)
+    for name in config.features if config.matched_position else ():
+        n_features = min(sets[name].n_features, MAX_HARMONICS)
+        position = _on_hemispheres(matched_position(n_features, space), config)
         if position.name not in sets:
             sets[position.name], roles[position.name] = position, MATCHED
         if position.name != name:
             matched[name] = position.name
-    return matched
+    return sets, roles, matched
 
 
-def _target(given: str | Target | Parcellation, config: RunConfig, space: Space) -> Target:
+def _feature_set(name: str, given: object, space: Space) -> FeatureSet:
+    if isinstance(given, str):
+        return load_features(given, space)
+    if isinstance(given, SurfaceMap):
+        given = FeatureSet(name, given, ("in memory",))
+    if not isinstance(given, FeatureSet):
+        found = type(given).__name__
+        raise InputError(f"features {name}", found, "a name, a FeatureSet or a SurfaceMap")
+    if given.map.space != space:
+        raise InputError(
+            f"features {name}", f"space {given.map.space}", str(space), "Resample the map first."
+        )
+    return checked(given)
+
+
+def _warn_of_signed_sets(config: RunConfig, names: Iterable[str]) -> None:
+    """Warn of coordinates that change sign with the hemisphere, where only one is trained on."""
+    if not config.folds.between_hemispheres:
+        return
+    for name in names:
+        if any(term.strip().split(":pca")[0] == COORDINATES for term in name.split("+")):
+            warnings.warn(
+                f"{name}: x is negative on the left and positive on the right, so what is learnt "
+                f"on one hemisphere is wrong on the other. Use {MIRRORED_COORDINATES} with the "
+                f"scheme {config.folds.scheme}.",
+                CytosurfWarning,
+                stacklevel=2,
+            )
+
+
+def _on_hemispheres(feature_set: FeatureSet, config: RunConfig) -> FeatureSet:
+    where = f"features {feature_set.name}"
+    if not _must_be_halved(feature_set.map.hemispheres, config, where):
+        return feature_set
+    return replace(feature_set, map=feature_set.map.hemisphere(config.hemispheres[0]))
+
+
+def _must_be_halved(hemispheres: tuple[str, ...], config: RunConfig, where: str) -> bool:
+    """Return whether an input has a hemisphere too many; refuse one that lacks a hemisphere."""
+    missing = [h for h in config.hemispheres if h not in hemispheres]
+    if missing:
+        raise InputError(
+            where,
+            f"hemisphere {hemispheres[0]} alone",
+            f"hemispheres {'+'.join(config.hemispheres)}",
+            f"Analyse one hemisphere with: --hemisphere {hemispheres[0]}",
+        )
+    return hemispheres != config.hemispheres
+
+
+def _target(name: str, given: object, config: RunConfig, space: Space) -> Target:
     if isinstance(given, str):
         target = load_target(given, space)
     elif isinstance(given, Parcellation):
-        target = Target(config.target, given, ("in memory",))
-    else:
+        target = Target(name, given, ("in memory",))
+    elif isinstance(given, Target):
         target = given
+    else:
+        found = type(given).__name__
+        raise InputError(f"target {name}", found, "a name, a Target or a Parcellation")
     parcellation = target.parcellation
     if parcellation.space != space:
-        raise InputError(f"target {target.name}", f"space {parcellation.space}", str(space))
-    if parcellation.hemispheres != config.hemispheres:
-        if len(config.hemispheres) == 2:
-            raise InputError(
-                f"target {target.name}",
-                f"hemisphere {parcellation.hemispheres[0]} alone",
-                "both hemispheres",
-                f"Analyse one hemisphere with: --hemisphere {parcellation.hemispheres[0]}",
-            )
-        half = parcellation.hemisphere(config.hemispheres[0])
-        target = Target(target.name, half, target.sources, target.notes)
-    return target
+        raise InputError(
+            f"target {name}", f"space {parcellation.space}", str(space), "Resample it first."
+        )
+    if not _must_be_halved(parcellation.hemispheres, config, f"target {name}"):
+        return target
+    return replace(target, parcellation=parcellation.hemisphere(config.hemispheres[0]))
 
 
 def _read_mask(path: str, space: Space, hemispheres: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    surface_map = load_features(path, space).map
+    surface_map = file_features(path, space).map
     if not set(hemispheres) <= set(surface_map.hemispheres):
         found = f"hemispheres {'+'.join(surface_map.hemispheres)}"
         raise InputError(f"--mask {path}", found, "+".join(hemispheres))
-    inside = surface_map.valid & (surface_map.values[:, 0] != 0)
+    inside = surface_map.valid & (np.nan_to_num(surface_map.values[:, 0]) != 0)
     return np.concatenate([inside[hemisphere_rows(surface_map, h)] for h in hemispheres])
 
 
 def _class_indices(
-    parcellation: Parcellation, mask: npt.NDArray[np.bool_], config: RunConfig
+    target: Target, mask: npt.NDArray[np.bool_], min_vertices: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
     """Return the keys with enough analysed vertices, and the class index of every vertex."""
-    if not mask.any():
-        raise InputError(
-            "mask", "no vertex that is valid in every feature set", "a region to analyse"
-        )
+    parcellation = target.parcellation
     inside = parcellation.keys[mask]
     keys, n_vertices = np.unique(inside[inside > 0], return_counts=True)
-    kept = keys[n_vertices >= config.min_class_vertices].astype(np.int32)
+    kept = keys[n_vertices >= min_vertices].astype(np.int32)
     if len(kept) < 2:
+        classes = "class" if len(kept) == 1 else "classes"
         raise InputError(
-            f"target {config.target}",
-            f"{len(kept)} classes with at least {config.min_class_vertices} analysed vertices",
+            f"target {target.name}",
+            f"{len(kept)} {classes} with at least {min_vertices} analysed vertices",
             "at least 2",
             "Use another target, a larger mask or a smaller --min-class-vertices.",
         )

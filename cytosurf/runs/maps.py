@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +83,13 @@ def write_maps(record: RunRecord) -> list[Path]:
     prefix = f"space-{record.space.template}_den-{record.space.density}_hemi-{{hemi}}"
     if len(record.hemispheres) == 1:
         prefix = prefix.replace("{hemi}", record.hemispheres[0])
+    values = bids_values(record.prediction)
     files: list[Path] = []
     for kind in KINDS:
         of_target = kind in ("truth", "fold")
         for name in [next(iter(record.prediction))] if of_target else list(record.prediction):
             made = run_map(record, kind, name)
-            stem = prefix if of_target else f"{prefix}_features-{_entity(name)}"
+            stem = prefix if of_target else f"{prefix}_features-{values[name]}"
             if isinstance(made, Parcellation):
                 files += write_parcellation(made, folder / f"{stem}_desc-{kind}.label.gii")
             else:
@@ -94,7 +97,22 @@ def write_maps(record: RunRecord) -> list[Path]:
     return files
 
 
-def _entity(name: str) -> str:
-    """Spell a feature set as a BIDS value: letters and digits alone."""
-    words: list[str] = re.findall(r"[A-Za-z0-9]+", Path(name).name if "/" in name else name)
-    return words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
+def bids_values(names: Iterable[str]) -> dict[str, str]:
+    """Spell feature sets as BIDS values: letters and digits alone, no two the same.
+
+    Examples
+    --------
+    >>> bids_values(["hist+coordinates", "a/mine.npz", "b/mine.npz"])
+    {'hist+coordinates': 'histCoordinates', 'a/mine.npz': 'mineNpz', 'b/mine.npz': 'mineNpz2'}
+    """
+    values: dict[str, str] = {}
+    for name in names:
+        words: list[str] = []
+        for term in name.split("+"):
+            words += re.findall(r"[A-Za-z0-9]+", Path(term).name)
+        first, *others = words or ["set"]
+        stem = first + "".join(word[0].upper() + word[1:] for word in others)
+        taken = set(values.values())
+        spellings = (stem if i == 1 else f"{stem}{i}" for i in itertools.count(1))
+        values[name] = next(value for value in spellings if value not in taken)
+    return values

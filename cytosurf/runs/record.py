@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from cytosurf.runs.config import read_config
 from cytosurf.surfaces.space import Space
 
 RESULTS, INFO, ARRAYS = "results.json", "run.json", "observed.npz"
+AGAIN = "Run the same cytosurf decode command again: it goes on where it stopped."
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,8 @@ class RunRecord:
         Held-out probabilities.
     nulls : list of NullRecord
         Spin tests; empty without spins.
+    excluded : (n_folds, n_vertices) bool or None
+        Vertices that a fold left out of its training: those within the buffer.
     """
 
     directory: Path
@@ -99,6 +105,7 @@ class RunRecord:
     prediction: dict[str, npt.NDArray[np.int32]]
     probability: dict[str, npt.NDArray[np.float16]]
     nulls: list[NullRecord]
+    excluded: npt.NDArray[np.bool_] | None = None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -118,9 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(
-            str(path), "no readable file", "a finished run directory", "Run cytosurf decode again."
-        ) from None
+        raise InputError(str(path), "no readable file", "that of a finished run", AGAIN) from None
     if not isinstance(content, dict):
         raise InputError(str(path), type(content).__name__, "a JSON object")
     return content
@@ -134,11 +139,12 @@ def write_arrays(directory: Path, record: RunRecord) -> None:
         "fold": record.fold,
         "block": record.block,
     }
+    if record.excluded is not None:
+        arrays["excluded"] = record.excluded
     for i, name in enumerate(record.counts):
         arrays[f"counts_{i}"] = record.counts[name]
-        if name in record.prediction:
-            arrays[f"prediction_{i}"] = record.prediction[name]
-            arrays[f"probability_{i}"] = record.probability[name]
+        arrays[f"prediction_{i}"] = record.prediction[name]
+        arrays[f"probability_{i}"] = record.probability[name]
     arrays["sets"] = np.array(list(record.counts))
     write_npz(directory / ARRAYS, **arrays)
 
@@ -166,35 +172,55 @@ def load_run(directory: str | Path) -> RunRecord:
     config = read_config(directory)
     info, results = read_json(directory / INFO), read_json(directory / RESULTS)
     try:
-        with np.load(directory / ARRAYS, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError):
+        arrays = read_arrays(directory / ARRAYS)
+        sets = list(enumerate(str(name) for name in arrays["sets"]))
+        return RunRecord(
+            directory=directory,
+            config=config.model_dump(mode="json"),
+            info=info,
+            results=results,
+            space=Space.parse(config.space),
+            hemispheres=config.hemispheres,
+            labels=arrays["labels"],
+            label_names=[c["name"] for c in results["classes"]],
+            truth=arrays["truth"],
+            fold=arrays["fold"],
+            block=arrays["block"],
+            counts={n: arrays[f"counts_{i}"] for i, n in sets},
+            prediction={n: arrays[f"prediction_{i}"] for i, n in sets},
+            probability={n: arrays[f"probability_{i}"] for i, n in sets},
+            nulls=read_nulls(directory, results),
+            excluded=arrays.get("excluded"),
+        )
+    except KeyError as missing:
+        raise InputError(str(directory), f"no {missing}", "a finished run", AGAIN) from None
+
+
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Read an ``.npz`` file of a run directory.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    names : sequence of str, optional
+        Arrays to read; all if left out.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or broken, or lacks one of the arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in (stored.files if names is None else names)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         raise InputError(
-            str(directory / ARRAYS), "no readable arrays", "those of a finished run"
+            str(path),
+            "a missing or broken file",
+            "the arrays that cytosurf wrote",
+            f"Delete it if it is there. {AGAIN}",
         ) from None
-    names = [str(name) for name in arrays["sets"]]
-    positions = list(enumerate(names))
-    return RunRecord(
-        directory=directory,
-        config=config.model_dump(mode="json"),
-        info=info,
-        results=results,
-        space=Space.parse(config.space),
-        hemispheres=config.hemispheres,
-        labels=arrays["labels"],
-        label_names=[c["name"] for c in results["classes"]],
-        truth=arrays["truth"],
-        fold=arrays["fold"],
-        block=arrays["block"],
-        counts={n: arrays[f"counts_{i}"] for i, n in positions},
-        prediction={
-            n: arrays[f"prediction_{i}"] for i, n in positions if f"prediction_{i}" in arrays
-        },
-        probability={
-            n: arrays[f"probability_{i}"] for i, n in positions if f"probability_{i}" in arrays
-        },
-        nulls=read_nulls(directory, results),
-    )
 
 
 def _without_nan(value: Any) -> Any:

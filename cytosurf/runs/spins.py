@@ -20,12 +20,12 @@ from cytosurf.compute.pool import run_tasks
 from cytosurf.errors import InputError
 from cytosurf.nulls import SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
-from cytosurf.runs.record import NullRecord, RunRecord
+from cytosurf.runs.config import COORDINATES
+from cytosurf.runs.record import AGAIN, NullRecord, RunRecord, read_arrays
 
 FOLDER = "spins"
 LARGEST_CHUNK = 50
 CHUNKS_PER_JOB = 8
-COORDINATES = "coordinates"
 _CHUNK_NAME = re.compile(r"(independent|mirrored)_(\d+)-(\d+)\.npz")
 
 
@@ -111,20 +111,8 @@ def read_spins(directory: Path, policy: str, n_spins: int) -> dict[str, npt.NDAr
     """
     parts: list[dict[str, npt.NDArray[Any]]] = []
     for _, _, path in _chunks(directory, policy):
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                parts.append(
-                    {
-                        "spins": stored["spins"],
-                        "statistic": fold_mean_macro_f1(stored["counts"]),
-                        "kept": stored["kept"],
-                        "distinct": stored["distinct"],
-                    }
-                )
-        except (OSError, ValueError, KeyError):
-            raise InputError(
-                str(path), "a broken file", "a chunk of spins", "Delete it and add the spins again."
-            ) from None
+        chunk = read_arrays(path, ("spins", "counts", "kept", "distinct"))
+        parts.append(chunk | {"statistic": fold_mean_macro_f1(chunk.pop("counts"))})
     together = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]} if parts else {}
     spins, rows = np.unique(together.get("spins", np.zeros(0, int)), return_index=True)
     if not np.array_equal(spins[:n_spins], np.arange(n_spins)):
@@ -132,19 +120,28 @@ def read_spins(directory: Path, policy: str, n_spins: int) -> dict[str, npt.NDAr
             str(directory / FOLDER),
             f"{len(spins)} of {n_spins} spins",
             "all of them",
-            "Run the same decode command again: it goes on where it stopped.",
+            AGAIN,
         )
     return {key: value[rows[:n_spins]] for key, value in together.items() if key != "spins"}
 
 
-def spin_test_entries(
+def spin_test_outcome(
     record: RunRecord, policies: tuple[Policy, ...], n_spins: int
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the spin tests of a run as ``results.json`` lists them, and the spins' quality.
+) -> dict[str, Any]:
+    """Return what ``results.json`` says of the spins of a run: all tests, and the spins' quality.
 
     For each feature set: its macro-F1, and the difference to each baseline. The policy to quote
     comes first: independent rotations for the difference to the coordinates (as published),
     mirrored ones for everything else.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The observed part of the run.
+    policies : tuple of {"independent", "mirrored"}
+        Rotation policies of which the run directory holds the spins.
+    n_spins : int
+        Spins that are looked at: the first ones.
     """
     order = spun_sets(record.config)
     observed = {name: float(fold_mean_macro_f1(record.counts[name])) for name in order}
@@ -181,7 +178,13 @@ def spin_test_entries(
         }
         for policy, s in spins.items()
     }
-    return entries, quality
+    return {
+        "n_spins": n_spins,
+        "seed": record.config["seed"],
+        "sets": order,
+        "tests": entries,
+        "quality": quality,
+    }
 
 
 def spun_sets(config: dict[str, Any]) -> list[str]:

@@ -1,0 +1,102 @@
+"""Whether a folder can be the directory of a run: writable, and empty or of the same run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from cytosurf.errors import InputError
+from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
+from cytosurf.runs.record import INFO, read_json
+
+ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
+
+
+def check_writable(directory: Path) -> None:
+    """Raise `InputError` unless files can be made in `directory` or where it will be.
+
+    Tried with a file rather than asked of the permissions, which do not know of full or read-only
+    file systems.
+
+    Parameters
+    ----------
+    directory : Path
+        A folder that exists or can be made.
+    """
+    existing = directory
+    try:
+        existing = next(p for p in (directory, *directory.absolute().parents) if p.exists())
+        if not existing.is_dir():
+            raise NotADirectoryError
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {directory}",
+            f"a place that cannot be written ({error.strerror or 'not a folder'}: {existing})",
+            "a folder that can be written",
+            "Choose another one with --out.",
+        ) from None
+
+
+def check_same_config(directory: Path, config: RunConfig) -> None:
+    """Raise `InputError` if `directory` holds another run, or files that are of no run.
+
+    Parameters
+    ----------
+    directory : Path
+        A folder, or where one will be.
+    config : RunConfig
+        The run. The number of spins and of processes may differ.
+    """
+    if not (directory / FILE_NAME).exists():
+        if _holds_files(directory):
+            raise InputError(
+                f"--out {directory}",
+                "a folder with other files in it",
+                "a run directory, an empty folder or a new one",
+                "Choose another --out.",
+            )
+        return
+    ours, theirs = config.identity(), read_config(directory).identity()
+    for key, value in ours.items():
+        if theirs[key] != value:
+            raise InputError(
+                f"--out {directory}",
+                f"a run with {key} = {theirs[key]}",
+                f"one with {key} = {value}",
+                ADVICE_OTHER_RUN,
+            )
+
+
+def check_same_inputs(directory: Path, hashes: Mapping[str, str]) -> None:
+    """Raise `InputError` if the run in `directory` was made from other data.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    hashes : mapping of str to str
+        Content hash of each input, by name.
+    """
+    if not (directory / INFO).exists():
+        return
+    before = read_json(directory / INFO).get("inputs", {})
+    for name, digest in hashes.items():
+        if before.get(name, digest) != digest:
+            raise InputError(
+                f"--out {directory}",
+                f"a run on other data ({name} has changed)",
+                "the same data",
+                ADVICE_OTHER_RUN,
+            )
+
+
+def _holds_files(directory: Path) -> bool:
+    """Return whether there is more than what a killed run left under temporary names."""
+    if not directory.is_dir():
+        return False
+    with os.scandir(directory) as entries:
+        return any(not entry.name.startswith(".tmp-") for entry in entries)
