@@ -11,6 +11,7 @@ from cytosurf.report.formatting import columns, format_p, listed
 from cytosurf.report.selection import (
     circular_sets,
     feature_sets,
+    fold_options,
     matched_position,
     names_with_role,
     primary_pair,
@@ -191,6 +192,12 @@ def _does_not_show(record: RunRecord) -> str:
         "not a confidence interval. Rotated labels also lose their relation to position, so the "
         "spin test alone does not prove information beyond position."
     )
+    if len(record.hemispheres) == 2 and fold_options(record).get("scheme", "blocks") == "blocks":
+        text += (
+            " A held-out superblock may have its mirror image in the training set, which helps "
+            "every feature that is alike left and right, position included; homotopic folds rule "
+            "that out."
+        )
     circular = circular_sets(record)
     if circular:
         made = "is" if len(circular) == 1 else "are"

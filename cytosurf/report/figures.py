@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -33,6 +34,7 @@ _MARKERS = ("o", "s", "D", "^", "v", "P")
 _SPARE_COLOURS = ("#2a9d8f", "#7db8e0", "#a63d57", "#6b8e23")
 _INK = "#222222"
 _FAINT = "#e4e4e4"
+MOST_NAMED_CLASSES = 100  # above, charts do not name classes
 _FEW_CLASSES = 20  # up to here a confusion matrix shows percentages in its cells
 _VERY_FEW_CLASSES = 10  # and up to here also counts
 
@@ -106,14 +108,18 @@ def nulls_figure(record: RunRecord) -> Figure:
 
 
 def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
-    """Return the pooled F1 of each class, sorted, for up to `limit` feature sets."""
+    """Return the pooled F1 of each class, sorted, for up to `limit` feature sets.
+
+    Above a hundred classes the rows have no names.
+    """
     table = per_class_table(record)
     shown = detailed_sets(record, limit)
     scores = table.pivot_table(index="key", columns="feature_set", values="f1", sort=False)
     sizes = table.drop_duplicates("key").set_index("key")
     order = scores[shown[0]].sort_values(ascending=False, kind="stable").index
     rows = np.arange(len(order))
-    pitch = 0.30 if len(rows) <= _FEW_CLASSES else 0.19
+    named = len(rows) <= MOST_NAMED_CLASSES
+    pitch = 0.30 if len(rows) <= _FEW_CLASSES else 0.19 if named else 0.02
     figure = Figure(figsize=(_WIDTH, 1.0 + pitch * len(rows)), layout="constrained")
     axes = figure.subplots()
     values = scores.loc[order, shown].to_numpy()
@@ -123,7 +129,7 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
         axes.scatter(
             values[:, column],
             rows,
-            s=34 if column == 0 else 24,
+            s=(34 if column == 0 else 24) * (1.0 if named else 0.3),
             marker=_MARKERS[column % len(_MARKERS)],
             color=palette[column],
             edgecolor="white",
@@ -135,10 +141,15 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
         f"{shorten(display_name(sizes.loc[key, 'name']), 44)}  ({sizes.loc[key, 'n_vertices']:,})"
         for key in order
     ]
-    axes.set_yticks(rows, names, fontsize=8 if len(rows) <= _FEW_CLASSES else 6.5)
+    if named:
+        axes.set_yticks(rows, names, fontsize=8 if len(rows) <= _FEW_CLASSES else 6.5)
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(rows)} classes, the best on top")
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(-0.02, min(1.0, float(values.max()) * 1.05 + 0.05))
-    axes.set_xlabel("F1 of the class, pooled over folds (in brackets: vertices)")
+    brackets = " (in brackets: vertices)" if named else ""
+    axes.set_xlabel(f"F1 of the class, pooled over folds{brackets}")
     _clean(axes, grid="both")
     handles, texts = axes.get_legend_handles_labels()
     figure.legend(
@@ -157,6 +168,7 @@ def confusion_figure(record: RunRecord, name: str) -> Figure:
 
     Classes stand in the order of the labels; above 20 classes the columns are numbered like the
     rows. Up to 20 classes the cells show percentages, up to 10 also the number of vertices.
+    Above a hundred classes there are no names.
     """
     counts = record.counts[name].sum(axis=0)
     k = len(counts)
@@ -166,30 +178,12 @@ def confusion_figure(record: RunRecord, name: str) -> Figure:
         figsize=(side, side * (0.86 if k <= _FEW_CLASSES else 0.74)), layout="constrained"
     )
     axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=share.max(), interpolation="nearest")
-    size = 8 if k <= _FEW_CLASSES else 6.5
-    long = [shorten(display_name(n), 30) for n in record.label_names]
-    totals = [f"{n} ({int(t):,})" for n, t in zip(long, counts.sum(axis=1), strict=True)]
-    axes.set_yticks(range(k), totals, fontsize=size)
-    if k <= _FEW_CLASSES:
-        axes.set_xticks(range(k), long, fontsize=size, rotation=40)
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor", va="center")
-    else:
-        totals = [f"{name}  {i + 1}" for i, name in enumerate(totals)]
-        axes.set_yticks(range(k), totals, fontsize=size)
-        axes.set_xticks(range(k), [str(i + 1) for i in range(k)], fontsize=size, rotation=90)
-    axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
-    axes.grid(
-        which="minor",
-        color="white" if k <= _FEW_CLASSES else "#f2f2f2",
-        lw=0.6 if k <= _FEW_CLASSES else 0.3,
-    )
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=share.max() or 1, interpolation="nearest")
+    _name_classes(axes, record.label_names, counts.sum(axis=1))
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("true (vertices)")
+    axes.set_ylabel("true (vertices)" if k <= MOST_NAMED_CLASSES else "true")
     axes.set_title(name, fontsize=10, loc="left", weight="bold")
     if k <= _FEW_CLASSES:
         _write_cells(axes, share, counts)
@@ -239,6 +233,30 @@ def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
     )
     legend.set_in_layout(False)
     _clean(axes)
+
+
+def _name_classes(axes: Axes, names: Sequence[str], n_vertices: npt.NDArray[np.int64]) -> None:
+    """Label the rows and columns of a confusion matrix, as far as there is room."""
+    k = len(names)
+    few = k <= _FEW_CLASSES
+    if k > MOST_NAMED_CLASSES:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    size = 8 if few else 6.5
+    short = [shorten(display_name(name), 30) for name in names]
+    rows = [f"{name} ({int(n):,})" for name, n in zip(short, n_vertices, strict=True)]
+    if few:
+        axes.set_xticks(range(k), short, fontsize=size, rotation=40)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor", va="center")
+    else:
+        rows = [f"{name}  {i + 1}" for i, name in enumerate(rows)]
+        axes.set_xticks(range(k), [str(i + 1) for i in range(k)], fontsize=size, rotation=90)
+    axes.set_yticks(range(k), rows, fontsize=size)
+    axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white" if few else "#f2f2f2", lw=0.6 if few else 0.3)
 
 
 def _write_cells(axes: Axes, share: np.ndarray, counts: np.ndarray) -> None:

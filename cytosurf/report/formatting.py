@@ -25,12 +25,13 @@ def number(value: float, decimals: int = 3) -> str:
 
     Examples
     --------
-    >>> number(-0.12345), number(float("nan"))
-    ('−0.123', '–')
+    >>> number(-0.12345), number(-0.0001), number(float("nan"))
+    ('−0.123', '0.000', '–')
     """
     if math.isnan(value):
         return "–"
-    return f"{value:.{decimals}f}".replace("-", "−")
+    rounded = round(value, decimals) + 0.0  # turns -0.0 into 0.0
+    return f"{rounded:.{decimals}f}".replace("-", "−")
 
 
 def interval(low: float, high: float, decimals: int = 3) -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.formatting import columns, listed
 from cytosurf.report.references import REFERENCES, Reference, parse_citation
-from cytosurf.report.selection import feature_sets, matched_position, names_with_role, primary_test
+from cytosurf.report.selection import (
+    feature_sets,
+    fold_options,
+    matched_position,
+    names_with_role,
+    primary_test,
+)
 
 if TYPE_CHECKING:
     from cytosurf.runs.record import RunRecord
@@ -203,9 +209,3 @@ def _software_sentence(record: RunRecord) -> str:
     rest = [f"{name} {version}" for name, version in versions.items() if name != "cytosurf"]
     own = f"cytosurf {versions['cytosurf']}" if "cytosurf" in versions else "cytosurf"
     return f"Analyses were run with {own}{f' ({listed(rest)})' if rest else ''}."
-
-
-def fold_options(record: RunRecord) -> dict[str, Any]:
-    """Return the options of the folds, which a configuration holds nested or at its top level."""
-    nested = record.config.get("folds")
-    return {**record.config, **nested} if isinstance(nested, dict) else dict(record.config)

@@ -89,14 +89,19 @@ def confusions(record: RunRecord) -> list[PageFigure]:
 
 
 def confusion_files(record: RunRecord) -> list[tuple[str, str, str]]:
-    """Return (feature set, file name, data URI) of the counts of every feature set."""
+    """Return (feature set, file name, data URI) of the counts of every feature set.
+
+    With more than a hundred classes only of those whose matrices are shown: the files are large.
+    """
+    names = [name for name in feature_sets(record) if name in record.counts]
+    if len(record.labels) > figures.MOST_NAMED_CLASSES:
+        names = _detailed(record)
     files = []
-    for name in feature_sets(record):
-        if name in record.counts:
-            text = confusion_table(record, name).to_csv(sep="\t")
-            plain = "".join(c if c.isalnum() else "-" for c in name)
-            uri = data_uri(text.encode(), "text/tab-separated-values")
-            files.append((name, f"confusion_{plain}.tsv", uri))
+    for name in names:
+        text = confusion_table(record, name).to_csv(sep="\t")
+        plain = "".join(c if c.isalnum() else "-" for c in name)
+        uri = data_uri(text.encode(), "text/tab-separated-values")
+        files.append((name, f"confusion_{plain}.tsv", uri))
     return files
 
 
@@ -128,7 +133,7 @@ def _detailed(record: RunRecord) -> list[str]:
 
 
 def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
-    palette = len(record.labels) <= _MANY_CLASSES
+    palette = not _MANY_CLASSES < len(record.labels) <= figures.MOST_NAMED_CLASSES
     predicted = [name for name in _detailed(record) if name in record.prediction]
     with_probability = [name for name in predicted if name in record.probability]
     views = "lateral and medial views of the cortex"

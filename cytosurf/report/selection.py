@@ -88,3 +88,9 @@ def circular_sets(record: RunRecord) -> list[str]:
         for name in feature_sets(record)
         if any(part.split(":")[0] in _FUNCTIONAL_FEATURES for part in name.split("+"))
     ]
+
+
+def fold_options(record: RunRecord) -> dict[str, Any]:
+    """Return the options of the folds, which a configuration holds nested or at its top level."""
+    nested = record.config.get("folds")
+    return {**record.config, **nested} if isinstance(nested, dict) else dict(record.config)

@@ -26,6 +26,7 @@ _HEADING = 30
 _LEGEND_LINE = 25
 _MAX_NAME = 40
 _SHORT_KEY = 3  # classes that fit into the title line of a row
+_LONGEST_KEY = 100  # colours of more classes cannot be told apart
 
 Colour = tuple[float, float, float]
 Key = tuple[tuple[str, Colour], ...]
@@ -55,11 +56,13 @@ def surface_figure(scene: Scene, rows: Sequence[MapRow]) -> Figure:
     """Return a figure with one row of views per map, each at its own pixels.
 
     A key of up to three classes, or a colour scale, stands beside the title of its row. A longer
-    key stands once below all rows.
+    key stands once below all rows, and a key of more than a hundred classes nowhere.
     """
     strips = [strip(row.pictures) for row in rows]
     width = max(s.shape[1] for s in strips) + 2 * _MARGIN
-    long_keys = list(dict.fromkeys(row.key for row in rows if len(row.key) > _SHORT_KEY))
+    long_keys = list(
+        dict.fromkeys(row.key for row in rows if _SHORT_KEY < len(row.key) <= _LONGEST_KEY)
+    )
     columns = [_legend_columns(key, width) for key in long_keys]
     legend_heights = [
         -(-len(key) // n) * _LEGEND_LINE + 12 for key, n in zip(long_keys, columns, strict=True)

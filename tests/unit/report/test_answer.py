@@ -125,3 +125,13 @@ def test_of_several_feature_sets_the_best_is_named(record):
         "macro_f1": {"mean": 0.9, "sd": 0.0, "folds": [0.9] * 5}
     }
     assert "Of the 2 feature sets of this run, micro scores highest (0.900)" in answer(record).found
+
+
+def test_mirror_images_in_training_are_said_unless_folds_keep_them_together(record):
+    """Superblocks of two hemispheres are dealt independently unless asked otherwise."""
+    assert "mirror image in the training set" in answer(record).does_not_show
+    for scheme in ("homotopic", "left-to-right"):
+        folds = record.config["folds"] | {"scheme": scheme}
+        other = replace(record, config=record.config | {"folds": folds})
+        assert "mirror image" not in answer(other).does_not_show
+    assert "mirror image" not in answer(replace(record, hemispheres=("L",))).does_not_show

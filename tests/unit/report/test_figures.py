@@ -111,3 +111,13 @@ def test_a_missing_interval_and_a_missing_fold_are_left_out(record):
     entry["ci95"] = None
     entry["macro_f1"]["folds"][2] = None
     svg_uri(folds_figure(record))
+
+
+def test_hundreds_of_classes_are_drawn_without_names(tmp_path):
+    """A parcellation of 150 areas still gives charts of a usable size."""
+    record = toy_record(tmp_path, n_classes=150)
+    chart, matrix = per_class_figure(record), confusion_figure(record, "stain")
+    assert chart.get_figheight() < 8
+    assert not labels(chart.axes[0].yaxis)
+    assert not labels(matrix.axes[0].yaxis)
+    assert len(svg_uri(chart)) + len(svg_uri(matrix)) < 500_000

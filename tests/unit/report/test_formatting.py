@@ -25,6 +25,7 @@ def test_p_values_look_alike(p, text):
 def test_numbers_have_a_true_minus_and_a_dash_for_nothing():
     """Missing scores are not printed as nan."""
     assert number(-0.5, 1) == "−0.5"
+    assert number(-0.0001) == "0.000"
     assert number(float("nan")) == "–"
     assert interval(float("nan"), float("nan")) == "–"
     assert interval(-0.1, 0.2, 1) == "−0.1 to 0.2"

@@ -132,3 +132,9 @@ def test_fs_lr_needs_no_meshes():
     """The embedded surface of fs_LR 32k is there without any download."""
     figure = plot_surface(SurfaceMap(np.zeros(32_492), Space("fsLR", "32k"), hemispheres=("L",)))
     assert len(figure.axes) == 2
+
+
+def test_more_than_a_hundred_classes_have_no_key():
+    """Nobody can tell 150 colours apart, and the key would be longer than the maps."""
+    figure = plot_surface(Parcellation(np.arange(N) % 151, TOY), meshes=MESHES)
+    assert not figure.legends
