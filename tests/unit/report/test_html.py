@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cytosurf.report import render_report, write_report
+from cytosurf.report import page_figures, render_report, write_report
 from tests.unit.report.records import toy_meshes, toy_record
 
 NASTY = '<script>alert("x")</script> & <b>'
@@ -53,6 +53,12 @@ class Page(HTMLParser):
 def page(request):
     """Return the text of a report of few and of many classes."""
     return render_report(toy_record("run", n_classes=request.param), meshes=toy_meshes())
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave charts undrawn: for tests of words alone."""
+    monkeypatch.setattr(page_figures, "svg_uri", lambda _: "data:image/svg+xml;base64,")
 
 
 def test_the_page_is_one_file_that_loads_nothing(page):
@@ -111,6 +117,7 @@ def test_the_page_is_deterministic(record):
     assert render_report(record) == render_report(record)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_what_was_run(record):
     """Command, counts, seeds, machine, versions, warnings, notes, licences, and what is missing."""
     text = Page(render_report(record)).text
@@ -159,6 +166,7 @@ def test_names_are_escaped_everywhere(tmp_path):
     assert NASTY in parsed.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_without_spins_has_a_report(tmp_path):
     """The section says how to add them."""
     parsed = Page(render_report(toy_record(tmp_path, spins=False)))
@@ -167,6 +175,7 @@ def test_a_run_without_spins_has_a_report(tmp_path):
 
 
 @pytest.mark.parametrize("hemisphere", ["L", "R"])
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_on_one_hemisphere_has_a_report(tmp_path, hemisphere):
     """One rotation per spin, and no word about mirrored ones."""
     record = toy_record(tmp_path, hemispheres=(hemisphere,))
@@ -192,6 +201,7 @@ def test_only_the_required_keys_are_needed(record):
     assert "None" not in parsed.text.split()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_circular_set_is_called_circular_beside_its_score(record):
     """Not only in the answer."""
     sets = record.results["feature_sets"]
@@ -200,6 +210,7 @@ def test_a_circular_set_is_called_circular_beside_its_score(record):
     assert text.count("circular") >= 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_title_stays_short(record):
     """Eleven feature sets are not all in the title."""
     entry = record.results["feature_sets"]["stain"]
@@ -213,6 +224,7 @@ def test_the_title_stays_short(record):
     assert ("h1", "toy target from set0, set1, set2 and 8 more") in parsed.headings
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_is_written_whole_into_the_run_directory(record):
     """A report that fails leaves the one before it, and no half-written file."""
     path = write_report(record)
