@@ -187,7 +187,7 @@ def read_config(directory: Path) -> RunConfig:
     path = directory / FILE_NAME
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise InputError(
             str(path),
             "no readable configuration",

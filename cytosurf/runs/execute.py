@@ -102,7 +102,8 @@ def prepare(
         check_same_config(folder, its_config)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     clock = _Clock({})
-    with _kept_warnings([]) as messages:
+    messages: list[str] = []
+    with _kept_warnings(messages):
         with clock.time("inputs"):
             inputs = load_inputs(configs, features, targets)
         for folder, its_inputs in zip(folders, inputs, strict=True):
@@ -138,23 +139,24 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
     """
     config, inputs, directory = prepared.config, prepared.inputs, prepared.directory
     clock = _Clock(dict(prepared.seconds))
-    with _kept_warnings([*prepared.messages]) as messages:
+    messages = [*prepared.messages]
+    with _kept_warnings(messages):
         with clock.time("decoding"):
             observed = decode_observed(config, inputs, jobs=prepared.jobs, classifier=classifier)
         warn_of_fits(inputs, observed)
-        results = make_results(config, inputs, observed)
-        record = make_record(directory, config, inputs, observed, results)
-        write_config(directory, config)
-        if not (directory / INFO).exists():
-            write_json(directory / INFO, {"inputs": inputs.hashes()})
-        write_arrays(directory, record)
-        if prepared.assigner is not None:
-            with clock.time("spins"):
-                test = make_spin_test(prepared, prepared.assigner, observed)
-                spins.add_spins(directory, test, prepared.policies, config.spins, prepared.jobs)
-            outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
-            results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
-        write_maps(record)
+    results = make_results(config, inputs, observed)
+    record = make_record(directory, config, inputs, observed, results)
+    write_config(directory, config)
+    if not (directory / INFO).exists():
+        write_json(directory / INFO, {"inputs": inputs.hashes()})
+    write_arrays(directory, record)
+    if prepared.assigner is not None:
+        with clock.time("spins"):
+            test = make_spin_test(prepared, prepared.assigner, observed)
+            spins.add_spins(directory, test, prepared.policies, config.spins, prepared.jobs)
+        outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
+        results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
+    write_maps(record)
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
     write_json(directory / RESULTS, results)
     return load_run(directory)
@@ -244,19 +246,23 @@ def _notes(inputs: Inputs) -> list[str]:
 
 
 @contextmanager
-def _kept_warnings(messages: list[str]) -> Iterator[list[str]]:
-    """Add the text of our own warnings to `messages`, and let all warnings through as usual."""
-    show = warnings.showwarning
+def _kept_warnings(messages: list[str]) -> Iterator[None]:
+    """Add the text of our own warnings to `messages`, shown or not.
 
-    def keep(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
-        if issubclass(category, CytosurfWarning):
-            messages.append(str(message))
-        show(message, category, *rest, **named)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", CytosurfWarning)
-        warnings.showwarning = keep
-        yield messages
+    At the end of the block all warnings are shown as the caller's filters say.
+    """
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", CytosurfWarning)
+            yield
+    finally:
+        for warning in caught:
+            if issubclass(warning.category, CytosurfWarning):
+                messages.append(str(warning.message))
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 class _Clock:

@@ -1,0 +1,99 @@
+"""Families: Holm over the runs that test the same thing, as statsmodels has it."""
+
+import json
+
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from cytosurf.runs.family import correct_family
+from cytosurf.runs.record import load_run
+
+
+@pytest.fixture(scope="module")
+def runs(run_toy, toy_cortex, tmp_path_factory):
+    """Return three runs of the same features against labels that are ever less theirs."""
+    folder = tmp_path_factory.mktemp("family")
+    given = [toy_cortex.feature_set(values=toy_cortex.stain(noise=2.0))]
+    shifted = [toy_cortex.parcellation(toy_cortex.keys())]
+    for offset in (120, 31):
+        keys = toy_cortex.keys()
+        keys[keys > 0] = 1 + (toy_cortex.points()[keys > 0, 2] * 7 + offset).astype(int) % 3
+        shifted.append(toy_cortex.parcellation(keys))
+    return [
+        run_toy(folder / name, given, target, target_name=name, spins=6)
+        for name, target in zip(("bands", "noise", "more"), shifted, strict=True)
+    ]
+
+
+def test_p_values_are_corrected_over_the_runs(runs, tmp_path):
+    """Each statistic under each rotation is one family over the targets, by Holm's method."""
+    corrected = correct_family(runs, tmp_path)
+    assert [r.directory for r in corrected] == [r.directory for r in runs]
+    for i in range(4):
+        p = [run.nulls[i].p for run in runs]
+        expected = multipletests(p, method="holm")[1]
+        assert [run.nulls[i].p_holm for run in corrected] == pytest.approx(expected)
+    assert len({run.nulls[2].p for run in runs}) > 1
+
+
+def test_results_and_family_file_agree(runs, tmp_path):
+    """The corrected p is in results.json of each run, and family.json lists all tests."""
+    correct_family(runs, tmp_path / "new")
+    family = json.loads((tmp_path / "new" / "family.json").read_text())
+    assert (family["schema"], family["method"]) == (1, "Holm")
+    assert len(family["tests"]) == 12
+    for row in family["tests"]:
+        run = next(r for r in runs if r.directory.name == row["run"])
+        assert row["target"] == run.results["target"]
+        written = json.loads((run.directory / "results.json").read_text())
+        assert {k: v for k, v in row.items() if k not in ("run", "target")} in (
+            written["spin_test"]["tests"]
+        )
+
+
+def test_a_single_run_is_no_family(runs, tmp_path):
+    """Nothing is corrected or written for one run."""
+    before = (runs[0].directory / "results.json").read_bytes()
+    assert correct_family(runs[:1], tmp_path) == runs[:1]
+    assert list(tmp_path.iterdir()) == []
+    assert (runs[0].directory / "results.json").read_bytes() == before
+
+
+def test_only_the_same_tests_make_a_family(runs, run_toy, toy_cortex, tmp_path):
+    """A run against another baseline shares the score alone with the others."""
+    given = [toy_cortex.feature_set(values=toy_cortex.stain(noise=2.0))]
+    other = run_toy(tmp_path / "other", given, baseline=["harmonics:3"], spins=6)
+    first, second = correct_family([runs[0], other], tmp_path)
+    for run in (first, second):
+        for test in run.nulls:
+            assert (test.p_holm is None) == (test.baseline is not None)
+    rows = json.loads((tmp_path / "family.json").read_text())["tests"]
+    assert {row["statistic"] for row in rows} == {"macro_f1"}
+
+
+def test_a_smaller_family_forgets_the_larger_one(runs, tmp_path):
+    """Correcting again starts from the p-values, not from what was corrected before."""
+    correct_family(runs, tmp_path)
+    pair = correct_family([load_run(run.directory) for run in runs[:2]], tmp_path)
+    for i in range(4):
+        expected = multipletests([run.nulls[i].p for run in runs[:2]], method="holm")[1]
+        assert [run.nulls[i].p_holm for run in pair] == pytest.approx(expected)
+
+
+def test_two_runs_of_one_target_stay_apart(run_toy, tmp_path):
+    """Runs are told apart by their directory, whatever their target is called."""
+    both = [run_toy(tmp_path / side, hemispheres=[side], spins=5) for side in ("L", "R")]
+    assert both[0].results["target"] == both[1].results["target"]
+    corrected = correct_family(both, tmp_path)
+    for i in range(2):
+        p = [run.nulls[i].p for run in both]
+        expected = multipletests(p, method="holm")[1]
+        assert [run.nulls[i].p_holm for run in corrected] == pytest.approx(expected)
+        assert [run.nulls[i].p for run in corrected] == p
+
+
+def test_runs_without_spins_make_an_empty_family(run_toy, tmp_path):
+    """The file is there, as it is for every command with several targets."""
+    plain = [run_toy(tmp_path / name, target_name=name) for name in ("a", "b")]
+    assert [run.nulls for run in correct_family(plain, tmp_path)] == [[], []]
+    assert json.loads((tmp_path / "family.json").read_text())["tests"] == []
