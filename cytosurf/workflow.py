@@ -258,6 +258,10 @@ def read_options(path: str | Path) -> dict[str, Any]:
 
     try:
         options = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        found = f"{error.problem}{where}"
+        raise InputError(f"--config {path}", found, "a readable YAML file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(f"--config {path}", first_line, "a readable YAML file") from None
