@@ -18,4 +18,4 @@ myst_heading_anchors = 3
 suppress_warnings = [
     "myst.xref_missing",
     "myst.header",
-]  # links out of docs/, to pipelines and README
+]  # links out of docs
