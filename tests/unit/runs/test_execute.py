@@ -120,11 +120,11 @@ cortex.install(pytest.MonkeyPatch())
 from cytosurf.runs import execute, spins
 spin = spins.run_spins
 def slowly(*arguments):
-    time.sleep(0.05)
+    time.sleep(0.1)
     return spin(*arguments)
 spins.run_spins = slowly
 features, target = [cortex.feature_set()], cortex.parcellation()
-execute(cortex.config(spins=40), sys.argv[1], features=features, target=target)
+execute(cortex.config(spins=16), sys.argv[1], features=features, target=target)
 """
 
 
@@ -146,11 +146,11 @@ def test_a_killed_run_goes_on_where_it_was(run_toy, toy_cortex, tmp_path):
     with pytest.raises(InputError, match=r"results\.json.*goes on where it stopped"):
         load_run(killed)
     with pytest.raises(InputError, match="features stain has changed"):
-        run_toy(killed, [toy_cortex.feature_set(values=toy_cortex.stain(seed=1))], spins=40)
-    expected = run_toy(whole, spins=40)
+        run_toy(killed, [toy_cortex.feature_set(values=toy_cortex.stain(seed=1))], spins=16)
+    expected = run_toy(whole, spins=16)
     assert len(before) < len(spin_files(whole))
     untouched = {n: (killed / "spins" / n).stat().st_mtime_ns for n in before}
-    run = run_toy(killed, spins=40)
+    run = run_toy(killed, spins=16)
     assert {n: (killed / "spins" / n).stat().st_mtime_ns for n in before} == untouched
     assert spin_files(killed) == spin_files(whole)
     assert comparable(run.results) == comparable(expected.results)
