@@ -224,8 +224,9 @@ class TestContentHash:
 
     def test_it_is_the_published_recipe(self):
         """Names, types, shapes and bytes, in this form: manifests keep such hashes."""
-        digest = hashlib.sha256(b"a\0<i2\0(2,)\0\x01\x00\x02\x00b\0|b1\0()\0\x01")
-        content = {"b": np.array(True), "a": np.array([1, 2], ">i2")}
+        numbers = b"a\0<i2\0(2, 2)\0\x01\x00\x02\x00\x03\x00\x04\x00"
+        digest = hashlib.sha256(numbers + b"b\0|b1\0()\0\x01")
+        content = {"b": np.array(True), "a": np.array([[1, 2], [3, 4]], ">i2")}
         assert arrays_sha256(content) == digest.hexdigest()
 
     @pytest.mark.parametrize("array", [np.array([None]), np.array([("x",)], dtype=[("f", "O")])])

@@ -203,13 +203,13 @@ class TestLabels:
         """A class that only the test vertices of a fold have: probability 0, counted as missed."""
         x, label = toy_data(12)
         folds = toy_folds()
-        label[(label == 3) & ~folds.test(2)] = 0
+        label[(label == 1) & ~folds.test(2)] = 0
         result = assert_equals_loop(x, label, folds)
         tested = folds.test(2) & (label >= 0)
-        assert np.argwhere(result.absent).tolist() == [[2, 3]]
-        assert not result.probability[tested, 3].any()
-        assert result.counts[2, 3].sum() == (label[tested] == 3).sum() > 0
-        assert result.counts[2, :, 3].sum() == 0
+        assert np.argwhere(result.absent).tolist() == [[2, 1]]
+        assert not result.probability[tested, 1].any()
+        assert result.counts[2, 1].sum() == (label[tested] == 1).sum() > 0
+        assert result.counts[2, :, 1].sum() == 0
         assert np.isfinite(result.log_loss).all()
 
     def test_a_class_that_is_nowhere(self):

@@ -188,6 +188,17 @@ class TestLabels:
         labelled = rows[two_sets.label[rows] != UNLABELLED]
         assert (chunk.evaluated[labelled] < 6).mean() > 0.5
 
+    def test_vertices_that_only_train_are_not_evaluated(self, spin_setup):
+        """From one hemisphere to the other, sums are about the tested one."""
+        test, folds, features = spin_setup
+        right = np.arange(1284) >= 642
+        one_way = Folds(np.where(folds.mask, right, -1), np.where(folds.mask & right, 0, -1))
+        decoders = tuple(make_decoder(x, one_way) for x in features)
+        chunk = run_spins(dataclasses.replace(test, decoders=decoders), range(3), "mirrored")
+        assert not chunk.evaluated[:642].any()
+        assert not chunk.correct[:, :642].any()
+        assert chunk.evaluated.sum() == chunk.counts[:, 0].sum() > 0
+
     def test_mirrored_spins_of_mirrored_labels_stay_mirrored(self, two_sets):
         """The symmetry of the labels survives, which is what that policy is for."""
         label = two_sets.label.copy()
