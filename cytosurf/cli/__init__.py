@@ -48,6 +48,7 @@ def _options(
 def main() -> None:
     """Run the command line: 0 done, 1 the run failed, 2 wrong usage or bad input."""
     warnings.showwarning = _show_warning
+    warnings.simplefilter("always", CytosurfWarning)
     try:
         app()
     except InputError as error:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from cytosurf.compute.files import write_text
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.parts import naming
-from cytosurf.surfaces.space import check_hemispheres
+from cytosurf.surfaces.space import Space, check_hemispheres
 
 FILE_NAME = "config.yaml"
 COORDINATES, MIRRORED_COORDINATES = "coordinates", "coordinates:mirrored"
@@ -69,7 +69,7 @@ class RunConfig(BaseModel):
         Feature sets that the others are compared with; see `make_config` for what is taken when
         none is named.
     space : str
-        Space of the analysis.
+        Space of the analysis, in whatever spelling; kept as ``"fsLR-32k"``.
     hemispheres : tuple of str
         ``("L", "R")`` or one of them.
     spins : int
@@ -114,6 +114,11 @@ class RunConfig(BaseModel):
     def _known_hemispheres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         check_hemispheres(value, "hemispheres")
         return value
+
+    @field_validator("space")
+    @classmethod
+    def _one_spelling(cls, value: str) -> str:
+        return str(Space.parse(value))
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a run directory to be continued, without nesting."""

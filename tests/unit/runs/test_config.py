@@ -93,6 +93,18 @@ def test_identity_is_everything_but_spins_and_jobs():
     assert made(folds={"n_blocks": 50}).identity() != identity
 
 
+@pytest.mark.parametrize("spelling", ["fs_LR 32k", "conte69", "fslr-32K", "fsLR-32k"])
+def test_a_space_has_one_spelling(spelling):
+    """However a space is written, it is the same run."""
+    assert made(space=spelling).identity() == made().identity()
+
+
+def test_an_unknown_space_suggests_the_nearest():
+    """It is refused before anything is loaded."""
+    with pytest.raises(InputError, match="Did you mean 'fsLR-164k'"):
+        made(space="fsLR-165k")
+
+
 names = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
 
 
