@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_labels
 from cytosurf.decoding.scores import macro_f1
+from cytosurf.errors import InputError
 from cytosurf.nulls.quality import distinct_share
 from cytosurf.nulls.rotations import Policy, spin_rotations
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
@@ -97,6 +98,12 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     -------
     SpinChunk
         Row i is spin ``spins[i]``, whatever other spins are done beside it.
+
+    Raises
+    ------
+    InputError
+        If a spin leaves a fold without a labelled training vertex: the medial wall came to lie
+        over a mask that is smaller than itself.
     """
     numbers = np.array(list(spins), dtype=np.int64)
     n_folds = len(test.decoders[0].train)
@@ -109,6 +116,13 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     for i, k in enumerate(numbers.tolist()):
         label, distinct[i] = spin_label(test, k, policy)
         labelled = label[rows] != UNLABELLED
+        if not (test.decoders[0].train & labelled).any(axis=1).all():
+            raise InputError(
+                f"spin {k}",
+                "no label on the training vertices of a fold (the medial wall covers them)",
+                "labels in every fold",
+                "The mask is too small for a spin test: use a larger one, or no spins.",
+            )
         kept[i] = labelled.mean()
         tested = test.decoders[0].test.any(axis=0) & labelled
         evaluated[rows[tested]] += 1

@@ -216,6 +216,16 @@ class TestLabels:
         assert null.shape == (19, 2)
         assert fold_mean_macro_f1(observed) > null[:, 0].max()
 
+    def test_a_mask_that_the_medial_wall_covers(self, spin_setup):
+        """A region smaller than the wall will meet it: said with the number of the spin."""
+        test, _, features = spin_setup
+        few = np.where(np.arange(1284) % 107 == 0, np.arange(1284) // 642, -1)
+        decoders = tuple(make_decoder(x, Folds(few, few)) for x in features)
+        small = dataclasses.replace(test, decoders=decoders, label=np.full(1284, -1, np.int16))
+        small.label[:200] = 1
+        with pytest.raises(InputError, match=r"spin \d+: found no label .* mask is too small"):
+            run_spins(small, range(20), "independent")
+
     def test_refuses_labels_of_another_length(self, two_sets):
         """There is one for each vertex of the spheres."""
         short = dataclasses.replace(two_sets, label=two_sets.label[:-1])
