@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Folder of the real data set (tests that ask for it carry the marker real_data)."""
+    """Give the folder of the real data; tests that ask for it carry the marker real_data."""
     folder = real_data_directory()
     if folder is None:
         pytest.skip("no real data: set CYTOSURF_TEST_DATA to its folder")
@@ -38,7 +38,7 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def real_cache(real_data, tmp_path_factory):
-    """A data directory into which the real data were imported; set as CYTOSURF_DATA."""
+    """Import the real data into a data directory, and set it as CYTOSURF_DATA."""
     from cytosurf import data
 
     cache = tmp_path_factory.mktemp("cytosurf-data")
@@ -56,5 +56,5 @@ def real_cache(real_data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def icosphere():
-    """A sphere of radius 100 with 642 vertices, outward-facing triangles."""
+    """Make a sphere of radius 100 with 642 vertices, outward-facing triangles."""
     return toy.icosphere(3)

@@ -244,6 +244,4 @@ def _check_pair(left: SurfaceMap | Parcellation, right: SurfaceMap | Parcellatio
             "a left and a right hemisphere, in this order",
         )
     if left.space != right.space:
-        raise InputError(
-            "right hemisphere", f"space {right.space}", f"{left.space} as on the left"
-        )
+        raise InputError("right hemisphere", f"space {right.space}", f"{left.space} as on the left")

@@ -90,9 +90,7 @@ def check_hemispheres(hemispheres: tuple[str, ...], where: str) -> None:
         raise InputError(where, f"hemispheres {hemispheres!r}", '("L", "R"), ("L",) or ("R",)')
 
 
-def check_vertex_count(
-    n_rows: int, space: Space, hemispheres: tuple[str, ...], where: str
-) -> None:
+def check_vertex_count(n_rows: int, space: Space, hemispheres: tuple[str, ...], where: str) -> None:
     """Raise `InputError` unless `n_rows` fits the space and the number of hemispheres."""
     n_expected = space.n_vertices
     n_hemispheres = len(hemispheres)
