@@ -27,6 +27,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests ran on real data."""
+    n = {
+        outcome: sum("real_data" in r.keywords for r in terminalreporter.stats.get(outcome, []))
+        for outcome in ("passed", "failed", "skipped")
+    }
+    terminalreporter.write_line(
+        f"Tests on real data: {n['passed']} ran well, {n['failed']} failed, {n['skipped']} left out"
+    )
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Give the folder of the real data; tests that ask for it carry the marker real_data."""
