@@ -60,10 +60,11 @@ def test_a_single_run_is_no_family(runs, tmp_path):
 
 
 def test_only_the_same_tests_make_a_family(runs, run_toy, toy_cortex, tmp_path):
-    """A run against another baseline shares the score alone with the others."""
+    """A run against another baseline shares the score alone; what was corrected before is gone."""
+    correct_family(runs, tmp_path)
     given = [toy_cortex.feature_set(values=toy_cortex.stain(noise=2.0))]
     other = run_toy(tmp_path / "other", given, baseline=["harmonics:3"], spins=6)
-    first, second = correct_family([runs[0], other], tmp_path)
+    first, second = correct_family([load_run(runs[0].directory), other], tmp_path)
     for run in (first, second):
         for test in run.nulls:
             assert (test.p_holm is None) == (test.baseline is not None)
