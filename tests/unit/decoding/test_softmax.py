@@ -235,10 +235,13 @@ class TestStart:
         x, label = random_problem(17, n=900, p=3, k=4)
         design = make_design(x, np.zeros(900, int))
         start = fit_softmax(design, label, np.arange(900) < 500)
-        before = start.theta.copy(), [factor.copy() for factor, _ in start.factors]
+        before = start.theta.copy(), [factor.copy() for factor, _ in start.preconditioner.factors]
         fit_softmax(design, label, np.arange(900) >= 300, start=start)
         assert np.array_equal(before[0], start.theta)
-        assert all(np.array_equal(a, b) for a, (b, _) in zip(before[1], start.factors, strict=True))
+        assert all(
+            np.array_equal(a, b)
+            for a, (b, _) in zip(before[1], start.preconditioner.factors, strict=True)
+        )
 
 
 class TestFit:
