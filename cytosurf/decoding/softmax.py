@@ -23,22 +23,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from cytosurf.decoding import kernels
 from cytosurf.decoding.blocks import TILE
+from cytosurf.decoding.curvature import Preconditioner, estimate_hessian
 from cytosurf.decoding.design import Design
-from cytosurf.errors import InputError
+from cytosurf.decoding.problem import SAMPLE, Problem, make_problem, sample_problem
 
 Float64 = npt.NDArray[np.float64]
 
-Factor = tuple[npt.NDArray[np.float32], bool]
-
-# Parameters up to which the preconditioner is the full Hessian; above, it has one block a class.
-FULL_HESSIAN_PARAMETERS = 4000
-HESSIAN_SUBSET = 4096
 # Training vertices above which a fit without a start is first made on a sample of them.
-SAMPLED_ABOVE = 4 * HESSIAN_SUBSET
+SAMPLED_ABOVE = 4 * SAMPLE
 SAMPLE_TOLERANCE = 1e-3
 MAX_PASSES = 2000
 # Iterations at which the Hessian is estimated: on all vertices, on the sample (and when done with
@@ -48,43 +43,9 @@ SAMPLE_HESSIANS = (0, 10)
 WARM_HESSIANS = range(100, MAX_PASSES, 100)
 MEMORY = 25
 MAX_TRIALS = 30
-# A standard deviation below this share of the mean is rounding.
-CONSTANT = 1e-6
 # Stop when the estimated distance to the minimum, in units of the mean log-loss, is below this:
 # at least 99.99 % of predictions are then those of the exact minimum.
 TOLERANCE = 1e-8
-
-
-@dataclass(frozen=True, eq=False)
-class Preconditioner:
-    """The inverse of an estimated Hessian, in Cholesky factors.
-
-    Attributes
-    ----------
-    classes : (n,) int64
-        The classes that the Hessian is for.
-    factors : list
-        One factor for all parameters, or one for each class; none stands for no estimate.
-    """
-
-    classes: npt.NDArray[np.int64]
-    factors: list[Factor]
-
-    def solve(self, gradient: Float64, classes: npt.NDArray[np.int64]) -> Float64:
-        """Return the inverse Hessian times `gradient (len(classes), n_parameters_of_a_class)`.
-
-        Of a Hessian for more classes, the part of the inverse that belongs to `classes`: positive
-        definite still.
-        """
-        rows = np.searchsorted(self.classes, classes)
-        right = np.zeros((len(self.classes), gradient.shape[1]), np.float32)
-        right[rows] = gradient
-        parts = np.split(right.ravel(), len(self.factors))
-        solved = [
-            linalg.cho_solve(f, part, overwrite_b=True, check_finite=False)
-            for f, part in zip(self.factors, parts, strict=True)
-        ]
-        return np.concatenate(solved).reshape(right.shape)[rows].astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +120,7 @@ def fit_softmax(
     >>> predict_probability(design, fit).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
-    problem = _problem(design, label, train, C)
+    problem = make_problem(design, label, train, C)
     classes = problem.classes
     theta = np.zeros((len(classes), design.x.shape[1] + 1))
     preconditioner = Preconditioner(classes, [])
@@ -167,9 +128,9 @@ def fit_softmax(
         theta = start.theta[np.searchsorted(start.classes, classes)]
         preconditioner = start.preconditioner
     elif problem.n_train > SAMPLED_ABOVE:
-        small = _sample(problem)
+        small = sample_problem(problem)
         theta = _minimise(small, theta, preconditioner, SAMPLE_HESSIANS, SAMPLE_TOLERANCE)[0]
-        preconditioner = _estimate_hessian(small, theta)
+        preconditioner = estimate_hessian(small, theta)
     refresh: Sequence[int] = WARM_HESSIANS if preconditioner.factors else COLD_HESSIANS
     theta, preconditioner, n_passes, converged = _minimise(
         problem, theta, preconditioner, refresh, TOLERANCE
@@ -187,7 +148,7 @@ def fit_softmax(
     )
 
 
-def _is_similar(start: SoftmaxFit, problem: _Problem) -> bool:
+def _is_similar(start: SoftmaxFit, problem: Problem) -> bool:
     """Whether `start` has the problem's classes, and the same columns vary in both.
 
     From a column that varied and no longer does, only the slight penalty would lead back to 0.
@@ -229,108 +190,8 @@ def predict_probability(
     return probability
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """One training set: what the gradient and the preconditioner need."""
-
-    classes: npt.NDArray[np.int64]
-    x: npt.NDArray[np.float32]
-    tiles: npt.NDArray[np.int64]
-    label: npt.NDArray[np.int16]
-    weight: npt.NDArray[np.float32]
-    n_train: int
-    mean: Float64
-    scale: Float64
-    penalty: float
-    constant: npt.NDArray[np.bool_]
-
-    def raw(self, theta: Float64) -> tuple[Float64, Float64]:
-        """Turn standardised parameters into coefficients and intercepts of the design."""
-        coefficients = theta[:, :-1] / self.scale
-        return coefficients, theta[:, -1] - coefficients @ self.mean
-
-    def gradient(self, theta: Float64) -> Float64:
-        """Return the gradient of the objective divided by C n, shaped like `theta`."""
-        coefficients, intercepts = self.raw(theta)
-        raw, raw0 = kernels.gradient_pass(
-            self.x,
-            self.tiles,
-            self.label,
-            self.weight,
-            coefficients.astype(np.float32),
-            intercepts.astype(np.float32),
-        )
-        gradient = np.empty_like(theta)
-        gradient[:, :-1] = (raw - np.outer(raw0, self.mean)) / self.scale
-        gradient[:, -1] = raw0
-        gradient /= self.n_train
-        gradient[:, :-1] += self.penalty * theta[:, :-1]
-        return gradient
-
-
-def _problem(
-    design: Design, label: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], C: float
-) -> _Problem:
-    """Return the training set: classes present, weights, means, scales, penalty."""
-    train_label = label[train]
-    n_train = len(train_label)
-    if not n_train:
-        raise InputError("train", "no training row", "at least one")
-    n_per_class = np.bincount(train_label)
-    classes = np.flatnonzero(n_per_class)
-    position = np.zeros(len(n_per_class), np.int16)
-    position[classes] = np.arange(len(classes))
-    class_weight = n_train / (len(classes) * np.maximum(n_per_class, 1.0))
-    label_slots, weight, tiles = kernels.fill_training_slots(
-        design.slot_row,
-        np.asarray(label, dtype=np.int64),
-        train,
-        position,
-        class_weight.astype(np.float32),
-    )
-    mean, variance = kernels.moments_pass(design.x, tiles, weight)
-    # A column that is constant in this training set, but for the rounding of its float32, stays
-    # as it is, as in StandardScaler.
-    constant = variance <= (CONSTANT * mean) ** 2
-    scale = np.sqrt(np.where(constant, 1.0, variance))
-    # Balanced weights add up to n, so dividing by C n leaves this penalty.
-    penalty = (2.0 if len(classes) == 2 else 1.0) / (C * n_train)
-    return _Problem(
-        classes, design.x, tiles, label_slots, weight, n_train, mean, scale, penalty, constant
-    )
-
-
-def _sample(problem: _Problem) -> _Problem:
-    """Return the problem of a stratified sample of the training vertices, in tiles of its own."""
-    n_classes, n_features = len(problem.classes), problem.x.shape[1]
-    used, weight = _stratified_subset(problem, n_classes)
-    order = np.random.default_rng(0).permutation(len(used))
-    used, weight = used[order], weight[order]
-    n_tiles = -(-len(used) // TILE)
-    x = kernels.aligned(n_tiles * n_features * TILE).reshape(n_tiles, n_features, TILE)
-    filled = np.zeros((n_tiles * TILE, n_features), np.float32)
-    filled[: len(used)] = problem.x[used // TILE, :, used % TILE]
-    x[:] = filled.reshape(n_tiles, TILE, n_features).transpose(0, 2, 1)
-    label = np.zeros((n_tiles, TILE), np.int16)
-    weights = np.zeros((n_tiles, TILE), np.float32)
-    label.ravel()[: len(used)] = problem.label.ravel()[used]
-    weights.ravel()[: len(used)] = weight * problem.n_train
-    return _Problem(
-        problem.classes,
-        x,
-        np.arange(n_tiles),
-        label,
-        weights,
-        problem.n_train,
-        problem.mean,
-        problem.scale,
-        problem.penalty,
-        problem.constant,
-    )
-
-
 def _minimise(
-    problem: _Problem,
+    problem: Problem,
     theta: Float64,
     preconditioner: Preconditioner,
     refresh: Sequence[int],
@@ -347,7 +208,7 @@ def _minimise(
     n_passes, iteration = 1, 0
     while True:
         if iteration in refresh or not preconditioner.factors:
-            preconditioner, history = _estimate_hessian(problem, theta), []
+            preconditioner, history = estimate_hessian(problem, theta), []
         direction = _lbfgs_direction(problem.classes, gradient, history, preconditioner)
         slope = float(np.vdot(gradient, direction))
         if -slope < tolerance:
@@ -365,7 +226,7 @@ def _minimise(
 
 
 def _line_search(
-    problem: _Problem, theta: Float64, direction: Float64, slope: float
+    problem: Problem, theta: Float64, direction: Float64, slope: float
 ) -> tuple[Float64, Float64, int]:
     """Step along `direction` until the slope has at most half its size, going up or not.
 
@@ -401,65 +262,3 @@ def _lbfgs_direction(
     for (step, change, inverse), product in zip(history, reversed(products), strict=True):
         direction += step * (product - inverse * float(np.vdot(change, direction)))
     return -direction
-
-
-def _estimate_hessian(problem: _Problem, theta: Float64) -> Preconditioner:
-    """Factor the Hessian at `theta`, estimated from some training vertices of every class.
-
-    Classes weigh the same, so each gives the same number of vertices (all, where it has fewer): a
-    plain sample would hardly see the rare classes, whose curvature it is that changes most. One
-    Cholesky factor for all parameters when there are few, one for each class otherwise, and at
-    the start, where all probabilities are equal and blocks are as good.
-    """
-    n_classes, width = theta.shape
-    used, w = _stratified_subset(problem, n_classes)
-    tile, slot = used // TILE, used % TILE
-    z = np.ones((len(used), width), np.float32)
-    z[:, :-1] = (problem.x[tile, :, slot] - problem.mean) / problem.scale
-    logits = z @ theta.T.astype(np.float32)
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    # The intercepts' common shift changes nothing: any small value on the diagonal fixes it.
-    ridge = np.diag(np.append(np.full(width - 1, problem.penalty), 1e-6)).astype(np.float32)
-    if not theta.any():
-        s = np.sqrt(w * (p[:, 0] * (1 - p[:, 0])))[:, None] * z
-        return Preconditioner(problem.classes, [_factor(s.T @ s + ridge)] * n_classes)
-    if n_classes * width > FULL_HESSIAN_PARAMETERS:
-        scaled = (np.sqrt(w * p[:, k] * (1 - p[:, k]))[:, None] * z for k in range(n_classes))
-        return Preconditioner(problem.classes, [_factor(s.T @ s + ridge) for s in scaled])
-    root = np.sqrt(w)[:, None]
-    outer = ((root * p)[:, :, None] * z[:, None, :]).reshape(len(z), -1)
-    hessian = -(outer.T @ outer)
-    for k in range(n_classes):
-        s = np.sqrt(p[:, [k]]) * root * z
-        block = slice(k * width, (k + 1) * width)
-        hessian[block, block] += s.T @ s + ridge
-    return Preconditioner(problem.classes, [_factor(hessian)])
-
-
-def _factor(matrix: npt.NDArray[np.float32]) -> Factor:
-    """Factor a matrix whose smallest eigenvalues float32 products may have left below zero."""
-    shift = 1e-6
-    while True:
-        try:
-            factor: Factor = linalg.cho_factor(
-                matrix + np.float32(shift) * np.eye(len(matrix), dtype=np.float32)
-            )
-            return factor
-        except linalg.LinAlgError:
-            shift *= 10
-
-
-def _stratified_subset(
-    problem: _Problem, n_classes: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return slots strided through the training vertices of every class, and their weights."""
-    trained = np.flatnonzero(problem.weight.ravel() > 0)
-    label = problem.label.ravel()[trained]
-    chosen, weights = [], []
-    for k in range(n_classes):
-        of_class = trained[label == k]
-        taken = of_class[:: max(1, len(of_class) * n_classes // HESSIAN_SUBSET)]
-        chosen.append(taken)
-        weights.append(np.full(len(taken), 1 / (n_classes * len(taken)), np.float32))
-    return np.concatenate(chosen), np.concatenate(weights)
