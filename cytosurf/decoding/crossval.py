@@ -36,18 +36,18 @@ class FoldFit:
         Held-out probabilities.
     converged : bool
         Whether the fit met its stopping rule.
-    state : object
-        Whatever lets the next fold of the same labels start from this one.
     """
 
     classes: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float32]
     converged: bool
-    state: Any = None
 
 
 class Fitter(Protocol):
     """A classifier on fixed features: training and test rows in, a `FoldFit` out."""
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
+        """Return what the fits of all folds start from, given the training rows of any fold."""
 
     def fit(
         self,
@@ -254,7 +254,7 @@ def _fold_fits(
         found = f"class indices {row_label.min()} to {row_label.max()}"
         raise InputError("labels", found, f"{UNLABELLED} to {n_classes - 1}")
     labelled = row_label != UNLABELLED
-    state = None
+    state = decoder.fitter.start(row_label, decoder.train.any(axis=0) & labelled)
     for k in range(len(decoder.train)):
         train, test = decoder.train[k] & labelled, decoder.test[k] & labelled
         if not train.any():
@@ -262,16 +262,18 @@ def _fold_fits(
                 "folds", f"no labelled training vertex in fold {k}", "labels in every fold"
             )
         fit = decoder.fitter.fit(row_label, train, test, state)
-        state = fit.state
         yield decoder.rows[test], fit
 
 
 @dataclass(frozen=True, eq=False)
 class _SoftmaxFitter:
-    """The softmax regression; each fold starts from the one before."""
+    """The softmax regression; each fold starts from one fit to the rows of all."""
 
     design: Design
     C: float
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
+        return fit_softmax(self.design, label, rows, C=self.C)
 
     def fit(
         self,
@@ -282,7 +284,7 @@ class _SoftmaxFitter:
     ) -> FoldFit:
         fit = fit_softmax(self.design, label, train, C=self.C, start=state)
         probability = predict_probability(self.design, fit, test)
-        return FoldFit(fit.classes, probability, fit.converged, fit)
+        return FoldFit(fit.classes, probability, fit.converged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,6 +293,9 @@ class _ClassifierFitter:
 
     matrix: npt.NDArray[np.float64]
     classifier: Any
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:  # noqa: ARG002
+        return None
 
     def fit(
         self,

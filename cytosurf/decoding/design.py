@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding.kernels import TILE
+from cytosurf.decoding.blocks import TILE
+from cytosurf.decoding.kernels import aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def make_design(features: npt.NDArray[np.floating], group: npt.NDArray[np.intege
     >>> import numpy as np
     >>> design = make_design(np.array([[1.0], [3.0], [1.0], [3.0]]), np.array([0, 1, 0, 1]))
     >>> design.x.shape, design.row_slot.tolist()
-    ((2, 1, 256), [0, 256, 1, 257])
+    ((2, 1, 512), [0, 512, 1, 513])
     >>> design.x.ravel()[design.row_slot].tolist()
     [-1.0, 1.0, -1.0, 1.0]
     """
@@ -72,5 +73,6 @@ def make_design(features: npt.NDArray[np.floating], group: npt.NDArray[np.intege
     row_slot[slot_row[filled]] = filled
     x = np.zeros((len(slot_row), wide.shape[1]), np.float32)
     x[filled] = wide[slot_row[filled]]
-    tiles = x.reshape(-1, TILE, wide.shape[1]).transpose(0, 2, 1)
-    return Design(np.ascontiguousarray(tiles), slot_row, row_slot)
+    tiles = aligned(x.size).reshape(-1, wide.shape[1], TILE)
+    tiles[:] = x.reshape(-1, TILE, wide.shape[1]).transpose(0, 2, 1)
+    return Design(tiles, slot_row, row_slot)

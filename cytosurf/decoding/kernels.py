@@ -2,9 +2,9 @@
 
 The design matrix is stored in tiles of `TILE` vertices, features first: ``x[tile, feature, slot]``.
 One tile with its logits fits in the first- or second-level cache, the inner loops run over
-contiguous slots and vectorise, and eight features are taken per step so that the arithmetic, not
-the loads, is the limit. Because tiles have one fixed shape and are summed in one fixed order, a
-result never depends on what else is computed beside it.
+contiguous slots and vectorise, and the matrix products go in register blocks
+(`cytosurf.decoding.blocks`). Because tiles have one fixed shape and are summed in one fixed order,
+a result never depends on what else is computed beside it.
 
 Per-vertex arithmetic is float32; sums over tiles are float64.
 """
@@ -19,8 +19,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-TILE = 256
-FEATURE_STEP = 8
+from cytosurf.decoding.blocks import BLOCK, LANES, TILE, logits_block, products_block
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -57,36 +56,25 @@ def _exp(x: Any) -> Any:
     return p * _float_of_bits((n + np.int32(127)) << np.int32(23))
 
 
+@njit(cache=True)
+def aligned(n: int) -> Float32:
+    """Return `n` float32 zeros that begin at a multiple of 64 bytes: no vector spans two lines."""
+    padded = np.zeros(n + LANES, np.float32)
+    skipped = (-(padded.ctypes.data >> 2)) & (LANES - 1)
+    return padded[skipped : skipped + n]
+
+
 @njit(inline="always")
 def _tile_logits(x: Float32, coefficients: Float32, intercepts: Float32, z: Float32) -> None:
     """Fill ``z[class, slot]`` with the logits of one tile."""
     n_classes, n_features = coefficients.shape
-    for k in range(n_classes):
-        zk = z[k]
-        ck = coefficients[k]
-        zk[:] = intercepts[k]
-        j = 0
-        while j + FEATURE_STEP <= n_features:
-            x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
-            x4, x5, x6, x7 = x[j + 4], x[j + 5], x[j + 6], x[j + 7]
-            c0, c1, c2, c3 = ck[j], ck[j + 1], ck[j + 2], ck[j + 3]
-            c4, c5, c6, c7 = ck[j + 4], ck[j + 5], ck[j + 6], ck[j + 7]
-            for t in range(TILE):
-                zk[t] += (
-                    c0 * x0[t] + c1 * x1[t] + c2 * x2[t] + c3 * x3[t]
-                    + c4 * x4[t] + c5 * x5[t] + c6 * x6[t] + c7 * x7[t]
-                )  # fmt: skip
-            j += FEATURE_STEP
-        while j < n_features:
-            xj, cj = x[j], ck[j]
-            for t in range(TILE):
-                zk[t] += cj * xj[t]
-            j += 1
+    for k in range(0, n_classes, BLOCK):
+        logits_block(x, coefficients, intercepts, z, k, n_classes, n_features)
 
 
 @njit(inline="always")
-def _tile_softmax(z: Float32, top: Float32, total: Float32) -> None:
-    """Turn logits ``z[class, slot]`` into probabilities, in place."""
+def _tile_exponentials(z: Float32, top: Float32, total: Float32) -> None:
+    """Turn logits ``z[class, slot]`` into exponentials below 1, in place, and add them up."""
     n_classes = z.shape[0]
     top[:] = z[0]
     for k in range(1, n_classes):
@@ -100,55 +88,20 @@ def _tile_softmax(z: Float32, top: Float32, total: Float32) -> None:
             e = _exp(zk[t] - top[t])
             zk[t] = e
             total[t] += e
-    for t in range(TILE):
-        total[t] = np.float32(1.0) / total[t]
-    for k in range(n_classes):
-        zk = z[k]
-        for t in range(TILE):
-            zk[t] *= total[t]
 
 
 @njit(inline="always")
-def _tile_gradient(x: Float32, z: Float32, gradient: Float64, gradient0: Float64) -> None:
-    """Add ``sum_t z[class, t] x[feature, t]`` and ``sum_t z[class, t]`` of one tile."""
+def _collect(sums: Float32, gradient: Float64) -> None:
+    """Add up the lanes of ``sums[class, feature, lane]`` into `gradient`, and clear them."""
     n_classes, n_features = gradient.shape
     for k in range(n_classes):
-        zk = z[k]
-        a0 = np.float32(0.0)
-        for t in range(TILE):
-            a0 += zk[t]
-        gradient0[k] += a0
-        j = 0
-        while j + FEATURE_STEP <= n_features:
-            x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
-            x4, x5, x6, x7 = x[j + 4], x[j + 5], x[j + 6], x[j + 7]
-            a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = np.float32(0.0)
-            for t in range(TILE):
-                r = zk[t]
-                a0 += r * x0[t]
-                a1 += r * x1[t]
-                a2 += r * x2[t]
-                a3 += r * x3[t]
-                a4 += r * x4[t]
-                a5 += r * x5[t]
-                a6 += r * x6[t]
-                a7 += r * x7[t]
-            gradient[k, j] += a0
-            gradient[k, j + 1] += a1
-            gradient[k, j + 2] += a2
-            gradient[k, j + 3] += a3
-            gradient[k, j + 4] += a4
-            gradient[k, j + 5] += a5
-            gradient[k, j + 6] += a6
-            gradient[k, j + 7] += a7
-            j += FEATURE_STEP
-        while j < n_features:
-            xj = x[j]
-            a0 = np.float32(0.0)
-            for t in range(TILE):
-                a0 += zk[t] * xj[t]
-            gradient[k, j] += a0
-            j += 1
+        for j in range(n_features):
+            lanes = sums[k, j]
+            total = np.float32(0.0)
+            for t in range(LANES):
+                total += lanes[t]
+            gradient[k, j] += total
+            lanes[:] = np.float32(0.0)
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
@@ -183,21 +136,33 @@ def gradient_pass(
     n_classes, n_features = coefficients.shape
     gradient = np.zeros((n_classes, n_features), np.float64)
     gradient0 = np.zeros(n_classes, np.float64)
-    z = np.empty((n_classes, TILE), np.float32)
+    z = aligned(n_classes * TILE).reshape(n_classes, TILE)
+    sums = aligned(n_classes * n_features * LANES).reshape(n_classes, n_features, LANES)
     top = np.empty(TILE, np.float32)
     total = np.empty(TILE, np.float32)
     for tile in tiles:
         _tile_logits(x[tile], coefficients, intercepts, z)
-        _tile_softmax(z, top, total)
+        _tile_exponentials(z, top, total)
         w = weight[tile]
+        for t in range(TILE):
+            total[t] = w[t] / total[t]
         for k in range(n_classes):
             zk = z[k]
             for t in range(TILE):
-                zk[t] *= w[t]
+                zk[t] *= total[t]
         y = label[tile]
         for t in range(TILE):
             z[y[t], t] -= w[t]
-        _tile_gradient(x[tile], z, gradient, gradient0)
+        for k in range(n_classes):
+            zk = z[k]
+            residual = np.float32(0.0)
+            for t in range(TILE):
+                residual += zk[t]
+            gradient0[k] += residual
+        for k in range(0, n_classes, BLOCK):
+            for j in range(0, n_features, BLOCK):
+                products_block(x[tile], z, sums, k, j, n_classes, n_features)
+        _collect(sums, gradient)
     return gradient, gradient0
 
 
@@ -210,7 +175,13 @@ def probability_pass(
     total = np.empty(TILE, np.float32)
     for i in range(len(tiles)):
         _tile_logits(x[tiles[i]], coefficients, intercepts, probability[i])
-        _tile_softmax(probability[i], top, total)
+        _tile_exponentials(probability[i], top, total)
+        for t in range(TILE):
+            total[t] = np.float32(1.0) / total[t]
+        for k in range(len(coefficients)):
+            pk = probability[i, k]
+            for t in range(TILE):
+                pk[t] *= total[t]
 
 
 @njit(cache=True, nogil=True)

@@ -18,37 +18,34 @@ that look at gradients alone (the objective is convex), which float32 noise cann
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from cytosurf.decoding import kernels
+from cytosurf.decoding.blocks import TILE
+from cytosurf.decoding.curvature import Preconditioner, estimate_hessian
 from cytosurf.decoding.design import Design
-from cytosurf.decoding.kernels import TILE
-from cytosurf.errors import InputError
+from cytosurf.decoding.problem import SAMPLE, Problem, make_problem, sample_problem
 
 Float64 = npt.NDArray[np.float64]
 
-Factor = tuple[Float64, bool]
-
-# Parameters up to which the preconditioner is the full Hessian; above, it has one block a class.
-FULL_HESSIAN_PARAMETERS = 4000
-HESSIAN_SUBSET = 4096
-# Iterations at which the Hessian is estimated anew, and every so many iterations after the last.
-# Measured: 10 to 16 passes for the Yeo networks from staining profiles (plain L-BFGS: 50 to 180),
-# 70 to 140 for 58 functional modes, where rare classes are all but separable.
-HESSIAN_ITERATIONS = (0, 2, 5)
-HESSIAN_EVERY = 15
-MEMORY = 25
+# Training vertices above which a fit without a start is first made on a sample of them.
+SAMPLED_ABOVE = 4 * SAMPLE
+SAMPLE_TOLERANCE = 1e-3
 MAX_PASSES = 2000
+# Iterations at which the Hessian is estimated: on all vertices, on the sample (and when done with
+# it), and where a start brought one.
+COLD_HESSIANS = (0, 2, 5, *range(15, MAX_PASSES, 15))
+SAMPLE_HESSIANS = (0, 10)
+WARM_HESSIANS = range(100, MAX_PASSES, 100)
+MEMORY = 25
 MAX_TRIALS = 30
-# A standard deviation below this share of the mean is rounding.
-CONSTANT = 1e-6
 # Stop when the estimated distance to the minimum, in units of the mean log-loss, is below this:
 # at least 99.99 % of predictions are then those of the exact minimum.
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +65,10 @@ class SoftmaxFit:
         Whether the stopping rule was met.
     theta : (K, n_features + 1) float64
         Coefficients in standardised units, intercepts last: the start of a similar problem.
-    factors : list
-        Cholesky factors of the last Hessian estimate: the preconditioner of a similar problem.
+    preconditioner : Preconditioner
+        The last Hessian estimate: the preconditioner of a similar problem.
+    constant : (n_features,) bool
+        Columns that do not vary over the training rows.
     """
 
     classes: npt.NDArray[np.int64]
@@ -78,7 +77,8 @@ class SoftmaxFit:
     n_passes: int
     converged: bool
     theta: Float64
-    factors: list[Factor]
+    preconditioner: Preconditioner
+    constant: npt.NDArray[np.bool_]
 
 
 def fit_softmax(
@@ -120,14 +120,41 @@ def fit_softmax(
     >>> predict_probability(design, fit).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
-    classes, problem = _problem(design, label, train, C)
-    if start is not None and np.array_equal(start.classes, classes):
-        theta, factors = start.theta, start.factors
-    else:
-        theta, factors = np.zeros((len(classes), design.x.shape[1] + 1)), []
-    theta, factors, n_passes, converged = _minimise(problem, theta, factors)
+    problem = make_problem(design, label, train, C)
+    classes = problem.classes
+    theta = np.zeros((len(classes), design.x.shape[1] + 1))
+    preconditioner = Preconditioner(classes, [])
+    if start is not None and _is_similar(start, problem):
+        theta = start.theta[np.searchsorted(start.classes, classes)]
+        preconditioner = start.preconditioner
+    elif problem.n_train > SAMPLED_ABOVE:
+        small = sample_problem(problem)
+        theta = _minimise(small, theta, preconditioner, SAMPLE_HESSIANS, SAMPLE_TOLERANCE)[0]
+        preconditioner = estimate_hessian(small, theta)
+    refresh: Sequence[int] = WARM_HESSIANS if preconditioner.factors else COLD_HESSIANS
+    theta, preconditioner, n_passes, converged = _minimise(
+        problem, theta, preconditioner, refresh, TOLERANCE
+    )
     coefficients, intercepts = problem.raw(theta)
-    return SoftmaxFit(classes, coefficients, intercepts, n_passes, converged, theta, factors)
+    return SoftmaxFit(
+        classes,
+        coefficients,
+        intercepts,
+        n_passes,
+        converged,
+        theta,
+        preconditioner,
+        problem.constant,
+    )
+
+
+def _is_similar(start: SoftmaxFit, problem: Problem) -> bool:
+    """Whether `start` has the problem's classes, and the same columns vary in both.
+
+    From a column that varied and no longer does, only the slight penalty would lead back to 0.
+    """
+    known = bool(np.isin(problem.classes, start.classes).all())
+    return known and np.array_equal(start.constant, problem.constant)
 
 
 def predict_probability(
@@ -163,95 +190,35 @@ def predict_probability(
     return probability
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """One training set: what the gradient and the preconditioner need."""
-
-    x: npt.NDArray[np.float32]
-    tiles: npt.NDArray[np.int64]
-    label: npt.NDArray[np.int16]
-    weight: npt.NDArray[np.float32]
-    n_train: int
-    mean: Float64
-    scale: Float64
-    penalty: float
-
-    def raw(self, theta: Float64) -> tuple[Float64, Float64]:
-        """Turn standardised parameters into coefficients and intercepts of the design."""
-        coefficients = theta[:, :-1] / self.scale
-        return coefficients, theta[:, -1] - coefficients @ self.mean
-
-    def gradient(self, theta: Float64) -> Float64:
-        """Return the gradient of the objective divided by C n, shaped like `theta`."""
-        coefficients, intercepts = self.raw(theta)
-        raw, raw0 = kernels.gradient_pass(
-            self.x,
-            self.tiles,
-            self.label,
-            self.weight,
-            coefficients.astype(np.float32),
-            intercepts.astype(np.float32),
-        )
-        gradient = np.empty_like(theta)
-        gradient[:, :-1] = (raw - np.outer(raw0, self.mean)) / self.scale
-        gradient[:, -1] = raw0
-        gradient /= self.n_train
-        gradient[:, :-1] += self.penalty * theta[:, :-1]
-        return gradient
-
-
-def _problem(
-    design: Design, label: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], C: float
-) -> tuple[npt.NDArray[np.int64], _Problem]:
-    """Return the classes present and the training set: weights, means, scales, penalty."""
-    train_label = label[train]
-    n_train = len(train_label)
-    if not n_train:
-        raise InputError("train", "no training row", "at least one")
-    n_per_class = np.bincount(train_label)
-    classes = np.flatnonzero(n_per_class)
-    position = np.zeros(len(n_per_class), np.int16)
-    position[classes] = np.arange(len(classes))
-    class_weight = n_train / (len(classes) * np.maximum(n_per_class, 1.0))
-    label_slots, weight, tiles = kernels.fill_training_slots(
-        design.slot_row,
-        np.asarray(label, dtype=np.int64),
-        train,
-        position,
-        class_weight.astype(np.float32),
-    )
-    mean, variance = kernels.moments_pass(design.x, tiles, weight)
-    # A column that is constant in this training set, but for the rounding of its float32, stays
-    # as it is, as in StandardScaler.
-    scale = np.sqrt(np.where(variance > (CONSTANT * mean) ** 2, variance, 1.0))
-    # Balanced weights add up to n, so dividing by C n leaves this penalty.
-    penalty = (2.0 if len(classes) == 2 else 1.0) / (C * n_train)
-    return classes, _Problem(design.x, tiles, label_slots, weight, n_train, mean, scale, penalty)
-
-
 def _minimise(
-    problem: _Problem, theta: Float64, factors: list[Factor]
-) -> tuple[Float64, list[Factor], int, bool]:
-    """Minimise by preconditioned L-BFGS; return parameters, factors, passes and success."""
+    problem: Problem,
+    theta: Float64,
+    preconditioner: Preconditioner,
+    refresh: Sequence[int],
+    tolerance: float,
+) -> tuple[Float64, Preconditioner, int, bool]:
+    """Minimise by preconditioned L-BFGS; return parameters, estimate, passes and success.
+
+    The last step is taken without looking at where it leads: it only brings the minimum closer.
+    """
     if len(theta) == 1:  # a single class is always predicted
-        return np.zeros_like(theta), factors, 0, True
-    refresh = set(HESSIAN_ITERATIONS) if not factors else set()
+        return np.zeros_like(theta), preconditioner, 0, True
     history: list[tuple[Float64, Float64, float]] = []
     gradient = problem.gradient(theta)
     n_passes, iteration = 1, 0
     while True:
-        if iteration in refresh or (iteration and iteration % HESSIAN_EVERY == 0):
-            factors, history = _hessian_factors(problem, theta), []
-        direction = _lbfgs_direction(gradient.ravel(), history, factors).reshape(theta.shape)
+        if iteration in refresh or not preconditioner.factors:
+            preconditioner, history = estimate_hessian(problem, theta), []
+        direction = _lbfgs_direction(problem.classes, gradient, history, preconditioner)
         slope = float(np.vdot(gradient, direction))
-        if -slope < TOLERANCE:
-            return theta, factors, n_passes, True
+        if -slope < tolerance:
+            return theta + direction, preconditioner, n_passes, True
         if n_passes >= MAX_PASSES:
-            return theta, factors, n_passes, False
+            return theta, preconditioner, n_passes, False
         new_theta, new_gradient, n_tried = _line_search(problem, theta, direction, slope)
         n_passes += n_tried
-        step, change = (new_theta - theta).ravel(), (new_gradient - gradient).ravel()
-        curvature = float(step @ change)
+        step, change = new_theta - theta, new_gradient - gradient
+        curvature = float(np.vdot(step, change))
         if curvature > 0:
             history = [*history[-(MEMORY - 1) :], (step, change, 1.0 / curvature)]
         theta, gradient = new_theta, new_gradient
@@ -259,7 +226,7 @@ def _minimise(
 
 
 def _line_search(
-    problem: _Problem, theta: Float64, direction: Float64, slope: float
+    problem: Problem, theta: Float64, direction: Float64, slope: float
 ) -> tuple[Float64, Float64, int]:
     """Step along `direction` until the slope has at most half its size, going up or not.
 
@@ -279,78 +246,19 @@ def _line_search(
 
 
 def _lbfgs_direction(
-    gradient: Float64, history: list[tuple[Float64, Float64, float]], factors: list[Factor]
+    classes: npt.NDArray[np.int64],
+    gradient: Float64,
+    history: list[tuple[Float64, Float64, float]],
+    preconditioner: Preconditioner,
 ) -> Float64:
     """Return minus the inverse Hessian estimate times the gradient (two-loop recursion)."""
     q = gradient.copy()
     products = []
     for step, change, inverse in reversed(history):
-        product = inverse * (step @ q)
+        product = inverse * float(np.vdot(step, q))
         products.append(product)
         q -= product * change
-    direction = np.concatenate(
-        [
-            linalg.cho_solve(f, part)
-            for f, part in zip(factors, np.split(q, len(factors)), strict=True)
-        ]
-    )
+    direction = preconditioner.solve(q, classes)
     for (step, change, inverse), product in zip(history, reversed(products), strict=True):
-        direction += step * (product - inverse * (change @ direction))
+        direction += step * (product - inverse * float(np.vdot(change, direction)))
     return -direction
-
-
-def _hessian_factors(problem: _Problem, theta: Float64) -> list[Factor]:
-    """Factor the Hessian at `theta`, estimated from some training vertices of every class.
-
-    Classes weigh the same, so each gives the same number of vertices (all, where it has fewer): a
-    plain sample would hardly see the rare classes, whose curvature it is that changes most. One
-    Cholesky factor for all parameters when there are few, one for each class otherwise, and at
-    the start, where all probabilities are equal and blocks are as good.
-    """
-    n_classes, width = theta.shape
-    used, w = _stratified_subset(problem, n_classes)
-    tile, slot = used // TILE, used % TILE
-    z = np.ones((len(used), width), np.float32)
-    z[:, :-1] = (problem.x[tile, :, slot] - problem.mean) / problem.scale
-    logits = z @ theta.T.astype(np.float32)
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    # The intercepts' common shift changes nothing: any small value on the diagonal fixes it.
-    ridge = np.diag(np.append(np.full(width - 1, problem.penalty), 1e-6))
-    if n_classes * width > FULL_HESSIAN_PARAMETERS or not theta.any():
-        scaled = (np.sqrt(w * p[:, k] * (1 - p[:, k]))[:, None] * z for k in range(n_classes))
-        return [_factor((s.T @ s).astype(np.float64) + ridge) for s in scaled]
-    root = np.sqrt(w)[:, None]
-    outer = ((root * p)[:, :, None] * z[:, None, :]).reshape(len(z), -1)
-    hessian = -(outer.T @ outer).astype(np.float64)
-    for k in range(n_classes):
-        s = np.sqrt(p[:, [k]]) * root * z
-        block = slice(k * width, (k + 1) * width)
-        hessian[block, block] += (s.T @ s).astype(np.float64) + ridge
-    return [_factor(hessian)]
-
-
-def _factor(matrix: Float64) -> Factor:
-    """Factor a matrix whose smallest eigenvalues float32 products may have left below zero."""
-    shift = 1e-6
-    while True:
-        try:
-            factor: Factor = linalg.cho_factor(matrix + shift * np.eye(len(matrix)))
-            return factor
-        except linalg.LinAlgError:
-            shift *= 10
-
-
-def _stratified_subset(
-    problem: _Problem, n_classes: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return slots strided through the training vertices of every class, and their weights."""
-    trained = np.flatnonzero(problem.weight.ravel() > 0)
-    label = problem.label.ravel()[trained]
-    chosen, weights = [], []
-    for k in range(n_classes):
-        of_class = trained[label == k]
-        taken = of_class[:: max(1, len(of_class) * n_classes // HESSIAN_SUBSET)]
-        chosen.append(taken)
-        weights.append(np.full(len(taken), 1 / (n_classes * len(taken)), np.float32))
-    return np.concatenate(chosen), np.concatenate(weights)

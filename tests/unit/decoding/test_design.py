@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cytosurf.decoding.blocks import TILE
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.kernels import TILE
 
 
 def rows_of(design):

@@ -6,7 +6,7 @@ from numba import njit
 from scipy.special import softmax
 
 from cytosurf.decoding import kernels
-from cytosurf.decoding.kernels import TILE
+from cytosurf.decoding.blocks import TILE
 from tests.unit.decoding.oracles import dense_gradient
 
 SIZES = [(1, 2), (2, 3), (3, 7), (7, 2), (8, 5), (9, 17), (16, 1), (33, 4), (5, 120)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from cytosurf.decoding import curvature
 from cytosurf.decoding import softmax as solver
 from cytosurf.decoding.design import make_design
 from cytosurf.decoding.softmax import fit_softmax, predict_probability
@@ -151,7 +152,7 @@ class TestAgainstScikitLearn:
     def test_many_parameters(self, monkeypatch):
         """With one Hessian block for each class, where the whole would be too large."""
         x, label = random_problem(10, n=2500, p=20, k=30)
-        monkeypatch.setattr(solver, "FULL_HESSIAN_PARAMETERS", 100)
+        monkeypatch.setattr(curvature, "FULL_HESSIAN_PARAMETERS", 100)
         assert_equals_reference(x, label)
 
 
@@ -235,10 +236,13 @@ class TestStart:
         x, label = random_problem(17, n=900, p=3, k=4)
         design = make_design(x, np.zeros(900, int))
         start = fit_softmax(design, label, np.arange(900) < 500)
-        before = start.theta.copy(), [factor.copy() for factor, _ in start.factors]
+        before = start.theta.copy(), [factor.copy() for factor, _ in start.preconditioner.factors]
         fit_softmax(design, label, np.arange(900) >= 300, start=start)
         assert np.array_equal(before[0], start.theta)
-        assert all(np.array_equal(a, b) for a, (b, _) in zip(before[1], start.factors, strict=True))
+        assert all(
+            np.array_equal(a, b)
+            for a, (b, _) in zip(before[1], start.preconditioner.factors, strict=True)
+        )
 
 
 class TestFit:
@@ -304,7 +308,7 @@ class TestFactor:
         rng = np.random.default_rng(25)
         basis, _ = np.linalg.qr(rng.standard_normal((6, 6)))
         matrix = basis @ np.diag([3, 2, 1, 0, 0, -below_zero]) @ basis.T
-        triangle, lower = solver._factor(matrix)
+        triangle, lower = curvature.factor(matrix)
         half = np.tril(triangle) if lower else np.triu(triangle).T
         lifted = np.linalg.eigvalsh(half @ half.T)
         assert lifted[0] > 0
