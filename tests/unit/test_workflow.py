@@ -64,7 +64,16 @@ def family(files, tmp_path_factory):
     """Return the runs of two targets from one call."""
     out = tmp_path_factory.mktemp("family") / "runs"
     targets = [str(files / "bands.csv"), files / "two.csv"]
-    return out, decode(files / "noise.npz", targets, out=out, spins=9, **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "write_report", write_page)
+        return out, decode(files / "noise.npz", targets, out=out, spins=9, **SMALL)
+
+
+def write_page(record):
+    """Write a line in the place of the report, where a test is about something else."""
+    path = record.directory / "report.html"
+    path.write_text("page", encoding="utf-8")
+    return path
 
 
 def test_tables_are_pandas(result):
@@ -142,14 +151,8 @@ def _must_not_run(*_, **__):
 
 @pytest.fixture
 def plain_page(monkeypatch):
-    """Write a line in the place of the report, where a test is about something else."""
-
-    def write(record):
-        path = record.directory / "report.html"
-        path.write_text("page", encoding="utf-8")
-        return path
-
-    monkeypatch.setattr(room, "write_report", write)
+    """Let runs have a page of one line."""
+    monkeypatch.setattr(room, "write_report", write_page)
 
 
 def test_files_and_objects_give_the_same(result, files, toy_cortex):

@@ -225,3 +225,19 @@ def test_bad_input_of_a_finished_run_changes_nothing(cytosurf, toy_options, plai
     finally:
         np.savez(features, **stored)
     assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--buffer-mm 500", "no vertex that is trained on in fold 0"),
+        ("--n-blocks 1", "3 folds for 2 superblocks"),
+        ("--n-blocks 5000", "found 5000 superblocks in a hemisphere"),
+        ("--scheme across --hemisphere L", "expected analysed vertices on both hemispheres"),
+    ],
+)
+def test_folds_that_cannot_be_made(cytosurf, toy_options, tmp_path, options, words):
+    """What turns out while the folds are made is bad input like any other."""
+    out = tmp_path / "run"
+    refused(cytosurf("decode", *toy_options.split(), *options.split(), "--out", out), words)
+    assert list(tmp_path.iterdir()) == []

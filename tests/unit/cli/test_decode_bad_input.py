@@ -229,7 +229,6 @@ def test_labels_that_are_no_gifti(cytosurf, here):
         ("--blocks cube", "folds.method: found 'cube'; expected 'midthickness' or 'sphere'"),
         ("--scheme loo", "folds.scheme: found 'loo'"),
         ("--buffer-mm -1", "folds.buffer_mm: found -1"),
-        ("--buffer-mm 500", "no vertex that is trained on"),
         ("--scheme across --hemisphere L", "on both hemispheres"),
         ("--block-sweep 20,x", "--block-sweep: found '20,x'"),
         ("--config gone.yaml", "--config gone.yaml: found .*No such file"),
