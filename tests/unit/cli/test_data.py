@@ -38,7 +38,7 @@ def test_list_shows_every_source_once_in_lines_for_scripts(cache):
     by_name = {line[0]: line for line in lines}
     assert by_name["yeo"][1:4] == ["0/4", "37.6 kB", "unknown"]
     assert by_name["bigbrainwarp"][3] == "no"
-    assert by_name["brainspace"][1:4] == ["package", "", "yes"]
+    assert by_name["brainspace"][1:4] == ["package", "", "unknown"]
     assert by_name["cytonet-model-zoo"][1] == "project page"
 
 
