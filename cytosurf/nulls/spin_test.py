@@ -39,6 +39,8 @@ class SpinTest:
         The spheres that the labels are spun on.
     seed : int
         With the index of a spin, all that its rotation depends on.
+    run : str
+        What tells spins of this test from those of any other; kept beside them.
     """
 
     decoders: tuple[Decoder, ...]
@@ -46,6 +48,7 @@ class SpinTest:
     n_classes: int
     assigner: SpinAssigner
     seed: int
+    run: str = ""
 
 
 @dataclass(frozen=True, eq=False)

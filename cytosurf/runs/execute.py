@@ -7,6 +7,8 @@ before `complete` writes the first file: bad input leaves nothing behind.
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cytosurf._version import __version__
 from cytosurf.compute.pool import resolve_jobs
 from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count
@@ -182,7 +185,9 @@ def make_spin_test(prepared: Prepared, assigner: SpinAssigner, observed: Observe
     config, inputs = prepared.config, prepared.inputs
     names = spins.spun_sets(config.model_dump())
     decoders = tuple(observed.decoders[name] for name in names)
-    return SpinTest(decoders, inputs.label, len(inputs.keys), assigner, config.seed)
+    parts = [config.identity(), inputs.hashes(), __version__]
+    run = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return SpinTest(decoders, inputs.label, len(inputs.keys), assigner, config.seed, run)
 
 
 def rotation_policies(assigner: SpinAssigner) -> tuple[Policy, ...]:

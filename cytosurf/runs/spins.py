@@ -46,11 +46,16 @@ def add_spins(
         Spins in all.
     jobs : int
         Processes.
+
+    Raises
+    ------
+    InputError
+        If a chunk that is there cannot be read, or is of another run (``test.run``).
     """
     size = int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, LARGEST_CHUNK))
     tasks: list[tuple[Policy, list[int]]] = []
     for policy in policies:
-        done = {k for start, stop, _ in _chunks(directory, policy) for k in range(start, stop + 1)}
+        done = _finished(directory, policy, test.run)
         missing = [k for k in range(n_spins) if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
     work = partial(_spin_to_file, directory=directory, test=test)
@@ -70,8 +75,26 @@ def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTes
         distinct=chunk.distinct,
         evaluated=chunk.evaluated,
         correct=chunk.correct,
+        policy=np.array(policy),
+        run=np.array(test.run),
     )
     return name
+
+
+def _finished(directory: Path, policy: str, run: str) -> set[int]:
+    """Return the spins that chunks of this run hold; refuse those of another run."""
+    done: set[int] = set()
+    for _, _, path in _chunks(directory, policy):
+        chunk = read_arrays(path, ("spins", "policy", "run"))
+        if str(chunk["run"]) != run or str(chunk["policy"]) != policy:
+            raise InputError(
+                str(path),
+                "spins of another run, of other data or of another version of cytosurf",
+                f"{policy} spins of this run",
+                "Remove them from the folder, or choose another --out.",
+            )
+        done.update(chunk["spins"].tolist())
+    return done
 
 
 def _runs(spins: list[int], size: int) -> list[list[int]]:

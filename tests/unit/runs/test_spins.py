@@ -1,6 +1,7 @@
 """Spins of a run directory: whole chunks, any split, and p-values that anyone can compute again."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,21 @@ def test_a_broken_chunk_is_named(spin_test, tmp_path, content):
     path.unlink()
     add_spins(tmp_path, spin_test, ("mirrored",), 2, jobs=1)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("policy", ["independent", "mirrored"])
+def test_spins_of_another_run_are_refused(spin_test, tmp_path, policy):
+    """A chunk of another run, or under the name of another policy, is not taken for this run's."""
+    other = replace(spin_test, run="another seed")
+    add_spins(tmp_path, other, ("mirrored",), 2, jobs=1)
+    for path in sorted((tmp_path / "spins").iterdir()):
+        path.rename(path.with_name(path.name.replace("mirrored", policy)))
+    with pytest.raises(InputError, match=rf"{policy}_000000-000000\.npz.*another run"):
+        add_spins(tmp_path, spin_test, (policy,), 4, jobs=1)
+    if policy == "independent":
+        with pytest.raises(InputError, match="another run"):
+            add_spins(tmp_path, other, (policy,), 4, jobs=1)
+    assert len(list((tmp_path / "spins").iterdir())) == 2
 
 
 def test_spins_that_overlap_count_once_and_in_order(spin_test, tmp_path, monkeypatch):
