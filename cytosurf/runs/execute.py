@@ -25,7 +25,15 @@ from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
 from cytosurf.runs.config import RunConfig, write_config
 from cytosurf.runs.directory import check_same_config, check_same_inputs, check_writable
-from cytosurf.runs.inputs import FEATURES, Features, Inputs, TargetLike, load_inputs, surface_meshes
+from cytosurf.runs.inputs import (
+    FEATURES,
+    Features,
+    Inputs,
+    TargetLike,
+    labels_to_spin,
+    load_inputs,
+    surface_meshes,
+)
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import Observed, decode_observed
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, write_arrays, write_json
@@ -187,7 +195,8 @@ def make_spin_test(prepared: Prepared, assigner: SpinAssigner, observed: Observe
     decoders = tuple(observed.decoders[name] for name in names)
     parts = [config.identity(), inputs.hashes(), __version__]
     run = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return SpinTest(decoders, inputs.label, len(inputs.keys), assigner, config.seed, run)
+    label, n_classes = labels_to_spin(inputs)
+    return SpinTest(decoders, label, n_classes, assigner, config.seed, run)
 
 
 def rotation_policies(assigner: SpinAssigner) -> tuple[Policy, ...]:

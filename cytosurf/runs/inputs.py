@@ -288,6 +288,30 @@ def _class_indices(
             "at least 2",
             "Use another target, a larger mask or a smaller --min-class-vertices.",
         )
-    position = np.searchsorted(kept, parcellation.keys).clip(max=len(kept) - 1)
-    label = np.where(kept[position] == parcellation.keys, position, UNLABELLED)
-    return kept, label.astype(np.int16)
+    return kept, _index_of(kept, parcellation.keys)
+
+
+def labels_to_spin(inputs: Inputs) -> tuple[npt.NDArray[np.int16], int]:
+    """Return the class index of every vertex of the surface, and the number of classes.
+
+    A spin may bring classes into the mask that the real labels have outside of it alone. They
+    come after the classes of the run; classes that were left out for their size stay out.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs of a run.
+    """
+    keys = inputs.target.parcellation.keys
+    elsewhere = np.setdiff1d(keys[keys > 0], keys[inputs.mask])
+    order = np.concatenate([inputs.keys, elsewhere]).astype(np.int32)
+    by_key = np.argsort(order)
+    index = _index_of(order[by_key], keys)
+    return np.where(index == UNLABELLED, index, by_key[index]).astype(np.int16), len(order)
+
+
+def _index_of(
+    sorted_keys: npt.NDArray[np.int32], keys: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int16]:
+    position = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)
+    return np.where(sorted_keys[position] == keys, position, UNLABELLED).astype(np.int16)

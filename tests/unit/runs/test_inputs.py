@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
-from cytosurf.decoding.folds import make_folds
+from cytosurf.decoding.folds import Folds, make_folds
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features import FeatureSet, load_features
 from cytosurf.runs import inputs as room
-from cytosurf.runs.inputs import load_inputs
+from cytosurf.runs.inputs import Inputs, labels_to_spin, load_inputs
 from cytosurf.surfaces import Parcellation, Space, SurfaceMap
 from cytosurf.targets import Target
 
@@ -339,3 +339,24 @@ def test_feature_sets_keep_sources_and_notes_when_halved(load, toy_cortex):
     target = Target("t", toy_cortex.parcellation(), ("file:y",), ("another",))
     halved = load(target=target, hemispheres=["R"]).target
     assert (halved.name, halved.sources, halved.notes) == ("t", ("file:y",), ("another",))
+
+
+def test_spins_bring_classes_from_outside_the_mask():
+    """Classes found outside the mask alone are spun after the run's own; small ones stay out."""
+    keys = np.array([0, 5, 5, 5, 2, 2, 2, 9, 7, 7])
+    target = Target("toy", Parcellation(keys, Space("two", "5")))
+    mask = np.array([1, 1, 1, 0, 1, 1, 0, 1, 0, 0], bool)
+    kept = np.array([2, 5], np.int32)  # 9 was left out for its size
+    of_mask = bare_inputs(target, mask, kept)
+    label, n_classes = labels_to_spin(of_mask)
+    assert n_classes == 3
+    assert label.tolist() == [-1, 1, 1, 1, 0, 0, 0, -1, 2, 2]
+
+
+def bare_inputs(target, mask, keys):
+    """Return inputs that hold a target, a mask and classes alone."""
+    folds = Folds(block=np.arange(len(mask)), fold=np.arange(len(mask)) % 2)
+    label = np.full(len(mask), -1, np.int16)
+    return Inputs(
+        target.parcellation.space, ("L", "R"), {}, {}, {}, target, mask, keys, label, folds
+    )
