@@ -1,5 +1,12 @@
 """Spin tests: rotations, the assignment of vertices, p-values and what each spin keeps."""
 
+from cytosurf.nulls.multiplicity import (
+    MaxStatistic,
+    NullBands,
+    benjamini_hochberg,
+    max_statistic,
+    null_bands,
+)
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
 from cytosurf.nulls.quality import SpinQuality, spin_quality
 from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
@@ -8,17 +15,22 @@ from cytosurf.nulls.spins import SpinAssigner, spin_labels
 
 __all__ = [
     "POLICIES",
+    "MaxStatistic",
+    "NullBands",
     "Policy",
     "SpinAssigner",
     "SpinChunk",
     "SpinPValue",
     "SpinQuality",
     "SpinTest",
+    "benjamini_hochberg",
     "check_spin_count",
     "clopper_pearson",
     "fold_mean_macro_f1",
     "haar_rotation",
     "holm",
+    "max_statistic",
+    "null_bands",
     "run_spins",
     "spin_labels",
     "spin_quality",
