@@ -10,6 +10,12 @@ from cytosurf.nulls.multiplicity import (
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
 from cytosurf.nulls.quality import SpinQuality, spin_quality
 from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
+from cytosurf.nulls.sequential import (
+    SequentialPValue,
+    enough_spins,
+    leading_spins,
+    sequential_p_value,
+)
 from cytosurf.nulls.spin_test import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 
@@ -18,6 +24,7 @@ __all__ = [
     "MaxStatistic",
     "NullBands",
     "Policy",
+    "SequentialPValue",
     "SpinAssigner",
     "SpinChunk",
     "SpinPValue",
@@ -26,12 +33,15 @@ __all__ = [
     "benjamini_hochberg",
     "check_spin_count",
     "clopper_pearson",
+    "enough_spins",
     "fold_mean_macro_f1",
     "haar_rotation",
     "holm",
+    "leading_spins",
     "max_statistic",
     "null_bands",
     "run_spins",
+    "sequential_p_value",
     "spin_labels",
     "spin_quality",
     "spin_rotations",
