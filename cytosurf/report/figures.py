@@ -206,16 +206,16 @@ def _set_colours(roles: Sequence[str]) -> list[str]:
 
 def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
     """Draw the histograms of one statistic over common bins, and the observed value."""
-    everything = np.concatenate([np.asarray(n.null, dtype=float) for n in nulls])
     observed = nulls[0].observed
-    low, high = min(everything.min(), observed), max(everything.max(), observed)
+    everything = np.concatenate([[observed], *(n.tested for n in nulls)])
+    low, high = everything.min(), everything.max()
     n_bins = int(np.clip(np.sqrt(len(nulls[0].null)) * 2.5, 10, 60))
     edges = np.linspace(low, high if high > low else low + 1e-6, n_bins + 1)
     for null in nulls:
         colour = _NULL_COLOURS.get(null.rotation, _INK)
         label = f"{null.rotation}{' (primary)' if null.primary else ''}: p = {format_p(null.p)}"
-        axes.hist(null.null, edges.tolist(), color=colour, alpha=0.22, histtype="stepfilled")
-        axes.hist(null.null, edges.tolist(), color=colour, lw=1.3, histtype="step", label=label)
+        axes.hist(null.tested, edges.tolist(), color=colour, alpha=0.22, histtype="stepfilled")
+        axes.hist(null.tested, edges.tolist(), color=colour, lw=1.3, histtype="step", label=label)
     axes.axvline(observed, color="#c2350b", lw=2, label=f"observed: {observed:.3f}")
     axes.margins(x=0.03)
     axes.set_ylabel("spins", fontsize=8)

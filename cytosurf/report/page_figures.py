@@ -56,7 +56,7 @@ def nulls(record: RunRecord) -> PageFigure:
     """Return the null distributions of a run with spins."""
     tests = [
         f"{n.features}{f' minus {n.baseline}' if n.baseline else ''}, {n.rotation}: observed "
-        f"{n.observed:.3f}, null median {float(np.median(n.null)):.3f}"
+        f"{n.observed:.3f}, null median {np.median(n.tested) if len(n.tested) else np.nan:.3f}"
         for n in record.nulls
     ]
     return PageFigure(

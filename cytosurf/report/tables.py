@@ -162,7 +162,7 @@ def spin_test_table(record: RunRecord) -> pd.DataFrame:
     """
     rows = []
     for null in record.nulls:
-        values = np.asarray(null.null, dtype=np.float64)
+        values = null.tested if len(null.tested) else np.array([_NAN])
         median, spread = float(np.median(values)), float(np.std(values))
         rows.append(
             {
@@ -173,7 +173,7 @@ def spin_test_table(record: RunRecord) -> pd.DataFrame:
                 "primary": bool(null.primary),
                 "observed": null.observed,
                 "exceed": null.exceed,
-                "n_spins": len(values),
+                "n_spins": len(null.null),
                 "p": null.p,
                 "p_ci95_low": null.p_ci95[0],
                 "p_ci95_high": null.p_ci95[1],

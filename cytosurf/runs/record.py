@@ -38,7 +38,8 @@ class NullRecord:
     observed : float
         The statistic of the real labels.
     null : (n_spins,) float64
-        The statistic of each spin.
+        The statistic of each spin; NaN where a spin left too few labels to decode, which counts
+        as exceeding.
     exceed, p, p_ci95 : int, float, tuple of float
         As in `cytosurf.nulls.SpinPValue`.
     primary : bool
@@ -58,6 +59,12 @@ class NullRecord:
     p_ci95: tuple[float, float]
     primary: bool
     p_holm: float | None = None
+
+    @property
+    def tested(self) -> npt.NDArray[np.float64]:
+        """The statistic of the spins that could be decoded, (n_tested,)."""
+        values = np.asarray(self.null, dtype=np.float64)
+        return values[np.isfinite(values)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,14 @@
 """Charts of a run."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from cytosurf.report import confusion_figure, folds_figure, nulls_figure, per_class_figure
 from cytosurf.report.embed import svg_uri
+from cytosurf.report.page_figures import nulls
 from tests.unit.report.records import toy_record
 
 CHARTS = {
@@ -61,6 +64,16 @@ def test_null_histograms_hold_every_spin_and_show_the_observed_value(record):
         low, high = panel.get_xlim()
         assert low <= null.null.min()
         assert null.null.max() <= high
+
+
+@pytest.mark.parametrize("n_lost", [1, 99])
+def test_spins_that_could_not_be_tested_are_not_drawn(record, n_lost):
+    """NaN in a null leaves the histogram of the other spins, or none at all."""
+    lost = [replace(n, null=np.append(n.null[n_lost:], [np.nan] * n_lost)) for n in record.nulls]
+    panel = nulls_figure(replace(record, nulls=lost)).axes[0]
+    low, high = panel.get_xlim()
+    assert low <= lost[0].observed <= high
+    assert nulls(replace(record, nulls=lost)).source.startswith("data:image/svg")
 
 
 def test_classes_are_sorted_by_the_features_and_show_all_sets(record):

@@ -136,3 +136,18 @@ def test_confusion_counts_are_named_and_complete(record):
     assert list(table.columns) == list(table.index) == record.label_names
     expected = ((record.truth == 3) & (record.prediction["stain"] == 6)).sum()
     assert table.loc["class 1", "class 2"] == expected
+
+
+def test_spins_that_could_not_be_tested_count_but_have_no_score(record):
+    """NaN in a null is left out of median and SD, and stays among the spins; all may be NaN."""
+    test = record.nulls[0]
+    null = np.concatenate([test.null[1:], [np.nan]])
+    table, empty = (
+        spin_test_table(replace(record, nulls=[replace(test, null=values)])).iloc[0]
+        for values in (null, np.full(3, np.nan))
+    )
+    assert table["n_spins"] == len(null)
+    assert table["null_median"] == np.median(null[:-1])
+    assert table["null_sd"] == np.std(null[:-1])
+    assert empty["n_spins"] == 3
+    assert np.isnan(empty[["null_median", "null_sd", "z"]].astype(float)).all()
