@@ -53,16 +53,11 @@ def real_cache(real_data, tmp_path_factory):
     from cytosurf import data
 
     cache = tmp_path_factory.mktemp("cytosurf-data")
-    before = os.environ.get("CYTOSURF_DATA")
-    os.environ["CYTOSURF_DATA"] = str(cache)
-    os.environ["CYTOSURF_OFFLINE"] = "1"
-    data.import_directory(real_data)
-    yield cache
-    os.environ.pop("CYTOSURF_OFFLINE")
-    if before is None:
-        os.environ.pop("CYTOSURF_DATA")
-    else:
-        os.environ["CYTOSURF_DATA"] = before
+    with pytest.MonkeyPatch.context() as environment:  # puts back what was set before
+        environment.setenv("CYTOSURF_DATA", str(cache))
+        environment.setenv("CYTOSURF_OFFLINE", "1")
+        data.import_directory(real_data)
+        yield cache
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@
 
 Rows are vertices, the left hemisphere first. An npz holds ``values`` (n_vertices, n_columns), or
 ``L`` and ``R`` with one hemisphere each, and if wanted ``valid`` (bool) and ``columns`` (text).
-CIFTI files and an npz with ``valid`` bring their mask. Other files are valid on the cortex of
-BrainSpace's mask, because what stands on the medial wall of a file without a mask (zeros or NaN,
-mostly) means nothing; NaN on the cortex is missing data, of which 5 % is tolerated.
+A CIFTI file that lists some of the vertices and an npz with ``valid`` bring their mask. Other
+files are valid on the cortex of BrainSpace's mask, because what stands on the medial wall of a
+file without a mask (zeros or NaN, mostly) means nothing. NaN inside the mask is missing data, of
+which 5 % is tolerated.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.errors import InputError, MissingDataError
+from cytosurf.errors import InputError
+from cytosurf.features.cortex import on_cortex
 from cytosurf.features.sets import FeatureSet
 from cytosurf.features.tables import TABLE_SUFFIXES, parcel_table, vertex_table
 from cytosurf.surfaces.io import read_map
 from cytosurf.surfaces.maps import SurfaceMap
-from cytosurf.surfaces.parts import hemisphere_from_name, naming
+from cytosurf.surfaces.parts import existing_file, hemisphere_from_name, naming
 from cytosurf.surfaces.space import HEMISPHERES, Space
-from cytosurf.targets.embedded import cortex_mask
-from cytosurf.targets.files import SURFACE_SUFFIXES, existing_file, hemisphere_paths
+from cytosurf.targets.files import SURFACE_SUFFIXES, hemisphere_paths
 from cytosurf.targets.registry import load_target
 
 FEATURE_SUFFIXES = (*SURFACE_SUFFIXES, ".npz", *TABLE_SUFFIXES)
@@ -59,27 +60,29 @@ def file_features(text: str, space: Space) -> FeatureSet:
     """
     path, at, parcellation = text.rpartition("@")
     if at and path.lower().endswith(TABLE_SUFFIXES) and not Path(text).is_file():
-        return _from_parcels(text, existing_file(path), parcellation, space)
+        return _from_parcels(text, existing_file(path, "a csv or tsv table"), parcellation, space)
     paths = hemisphere_paths(text)
     if paths[0].suffix.lower() in (".npz", *TABLE_SUFFIXES):
         surface_map, masked = _from_arrays(paths, space)
     else:
         surface_map = read_map(paths[0] if len(paths) == 1 else (paths[0], paths[1]), space=space)
-        masked = paths[0].name.lower().endswith((".nii", ".nii.gz"))
+        # A CIFTI file that lists every vertex has no mask, whatever stands on the medial wall.
+        is_cifti = paths[0].name.lower().endswith((".nii", ".nii.gz"))
+        masked = is_cifti and not surface_map.valid.all()
+    features = FeatureSet(text, surface_map, tuple(f"file:{p}" for p in paths))
     if masked:
-        notes: tuple[str, ...] = (
-            f"valid on {int(surface_map.valid.sum()):,} vertices of the file",
-        )
+        note = f"valid on {int(surface_map.valid.sum()):,} vertices of the file"
+        features = replace(features, notes=(note,))
     else:
-        surface_map, notes = _on_cortex(surface_map)
-    empty = int((surface_map.valid & (surface_map.values == 0).all(axis=1)).sum())
-    if empty:
-        note = (
-            f"{empty:,} vertices inside the mask are 0 in every column and count as values: if 0 "
-            "stands for no data there, give the mask too (an npz file with `valid`)"
-        )
-        notes += (note,)
-    return FeatureSet(text, surface_map, tuple(f"file:{p}" for p in paths), notes)
+        features = on_cortex(features)
+    empty = int((features.map.valid & (features.map.values == 0).all(axis=1)).sum())
+    if not empty:
+        return features
+    note = (
+        f"{empty:,} vertices inside the mask are 0 in every column and count as values: if 0 "
+        "stands for no data there, give the mask too (an npz file with `valid`)"
+    )
+    return replace(features, notes=(*features.notes, note))
 
 
 def _from_parcels(text: str, path: Path, parcellation: str, space: Space) -> FeatureSet:
@@ -161,17 +164,3 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     if "columns" in arrays and (arrays["columns"].dtype.kind != "U" or arrays["columns"].ndim != 1):
         raise InputError(str(path), f"columns of dtype {arrays['columns'].dtype}", "text")
     return arrays
-
-
-def _on_cortex(surface_map: SurfaceMap) -> tuple[SurfaceMap, tuple[str, ...]]:
-    try:
-        cortex = cortex_mask(surface_map.space)
-    except MissingDataError:
-        raise
-    except InputError:  # a space of the user's own, that the mask cannot be carried to
-        return surface_map, (f"no mask given: all vertices of {surface_map.space} are valid",)
-    half = len(cortex) // 2
-    halves = {"L": cortex[:half], "R": cortex[half:]}
-    valid = np.concatenate([halves[h] for h in surface_map.hemispheres])
-    note = f"no mask given: valid on the {int(valid.sum()):,} cortex vertices of BrainSpace's mask"
-    return replace(surface_map, valid=valid), (note,)

@@ -13,7 +13,8 @@ from cytosurf.compute.files import arrays_sha256
 from cytosurf.decoding.crossval import UNLABELLED
 from cytosurf.decoding.folds import Folds, make_folds
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.features import FeatureSet, load_features, matched_position
+from cytosurf.features import FeatureSet, load_feature_sets, matched_position
+from cytosurf.features.cortex import on_cortex
 from cytosurf.features.files import file_features
 from cytosurf.features.position import MAX_HARMONICS
 from cytosurf.features.sets import checked
@@ -172,30 +173,41 @@ def _feature_sets(
     config: RunConfig, features: Sequence[Features] | None, space: Space
 ) -> tuple[dict[str, FeatureSet], dict[str, str], dict[str, str]]:
     """Return feature sets by name, their roles, and each one's position of about its size."""
-    sets: dict[str, FeatureSet] = {}
-    roles: dict[str, str] = {}
     given = features if features is not None else config.features
-    for name, feature_set in zip(config.features, given, strict=True):
-        sets[name] = _on_hemispheres(_feature_set(name, feature_set, space), config)
-        roles[name] = FEATURES
+    wanted: dict[str, object] = dict(zip(config.features, given, strict=True))
+    roles = dict.fromkeys(wanted, FEATURES)
     for name in config.baseline:
-        if name not in sets:
-            sets[name] = _on_hemispheres(load_features(name, space), config)
-            roles[name] = BASELINE
+        wanted.setdefault(name, name)
+        roles.setdefault(name, BASELINE)
+    # In one call, so that what they share (discs, components, warps) is made once.
+    loaded = load_feature_sets([g for g in wanted.values() if isinstance(g, str)], space)
+    sets = {
+        name: loaded[g] if isinstance(g, str) else _in_memory(name, g, space)
+        for name, g in wanted.items()
+    }
     matched: dict[str, str] = {}
     for name in config.features if config.matched_position else ():
         n_features = min(sets[name].n_features, MAX_HARMONICS)
-        position = _on_hemispheres(matched_position(n_features, space), config)
-        if position.name not in sets:
-            sets[position.name], roles[position.name] = position, MATCHED
-        if position.name != name:
-            matched[name] = position.name
-    return sets, roles, matched
+        position = f"harmonics:{n_features}"
+        if position not in sets:
+            sets[position], roles[position] = matched_position(n_features, space), MATCHED
+        if position != name:
+            matched[name] = position
+    return _with_a_mask([_on_hemispheres(s, config) for s in sets.values()], sets), roles, matched
 
 
-def _feature_set(name: str, given: object, space: Space) -> FeatureSet:
-    if isinstance(given, str):
-        return load_features(given, space)
+def _with_a_mask(parts: Sequence[FeatureSet], names: Iterable[str]) -> dict[str, FeatureSet]:
+    """Name the sets; where none leaves a vertex out, not even the medial wall, keep the cortex.
+
+    Position has a value on the medial wall, so a run of position alone would spin labels there.
+    """
+    if all(part.map.valid.all() for part in parts):
+        parts = [on_cortex(part) for part in parts]
+    return dict(zip(names, parts, strict=True))
+
+
+def _in_memory(name: str, given: object, space: Space) -> FeatureSet:
+    """Return the caller's own map as a feature set that obeys the rules of all others."""
     if isinstance(given, SurfaceMap):
         given = FeatureSet(name, given, ("in memory",))
     if not isinstance(given, FeatureSet):

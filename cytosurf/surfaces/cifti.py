@@ -67,7 +67,10 @@ def map_parts(path: str | os.PathLike[str]) -> list[Part]:
     for side, rows, vertices, n_vertices in models:
         values = np.full((n_vertices, len(columns)), np.nan, np.float32)
         values[vertices] = data[:, rows].T
-        parts.append(Part(file, values, side, space_from_metadata(axis.meta[0]), columns))
+        listed = np.zeros(n_vertices, bool)
+        listed[vertices] = True
+        space = space_from_metadata(axis.meta[0])
+        parts.append(Part(file, values, side, space, columns, listed=listed))
     return parts
 
 

@@ -61,8 +61,9 @@ def read_map(
     Returns
     -------
     SurfaceMap
-        ``valid`` is False where every column is NaN, which includes vertices that a CIFTI file
-        does not list. Other NaN and infinite values stay as they are, and zeros are values.
+        ``valid`` is False where a CIFTI file lists no vertex, and where every column of a GIFTI
+        or FreeSurfer file, which lists all, is NaN. Other NaN and infinite values stay as they
+        are, and zeros are values.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def read_map(
     columns = _common_columns([part for part, _, _ in settled])
     maps = []
     for part, part_space, side in settled:
-        valid = ~np.isnan(part.values).all(axis=1)
+        valid = ~np.isnan(part.values).all(axis=1) if part.listed is None else part.listed
         with naming(part.path):
             maps.append(SurfaceMap(part.values, part_space, columns, valid, (side,)))
     return maps[0] if len(maps) == 1 else SurfaceMap.join(*maps)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import InputError
@@ -62,6 +63,8 @@ class Part:
         Names of the columns of values; empty if the file has none.
     names : mapping of int to str
         Names of the keys above 0.
+    listed : (n_vertices,) ndarray of bool, optional
+        The vertices that the file lists; None for formats that hold every vertex.
     """
 
     path: Path
@@ -70,6 +73,7 @@ class Part:
     space: Space | None = None
     columns: tuple[str, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
+    listed: npt.NDArray[np.bool_] | None = None
 
 
 def existing_file(path: str | os.PathLike[str], expected: str) -> Path:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cytosurf.errors import InputError
 from cytosurf.surfaces.io import read_parcellation
 from cytosurf.surfaces.maps import Parcellation
-from cytosurf.surfaces.parts import naming
+from cytosurf.surfaces.parts import existing_file, naming
 from cytosurf.surfaces.space import Space
 from cytosurf.targets.target import Target
 
@@ -48,26 +48,12 @@ def hemisphere_paths(text: str) -> list[Path]:
         If a file does not exist.
     """
     if HEMI not in text:
-        return [existing_file(text)]
+        return [existing_file(text, "the path of a file")]
     for spelling in HEMI_SPELLINGS:
         pair = [Path(text.replace(HEMI, hemisphere)) for hemisphere in spelling]
         if any(path.is_file() for path in pair):
-            return [existing_file(str(path)) for path in pair]
+            return [existing_file(path, "the path of a file") for path in pair]
     raise InputError(text, "no such files", "a pair of files, {hemi} standing for L/R, lh/rh ...")
-
-
-def existing_file(text: str) -> Path:
-    """Return the path of an existing file.
-
-    Raises
-    ------
-    InputError
-        If there is no such file.
-    """
-    path = Path(text)
-    if not path.is_file():
-        raise InputError(text, "no such file", "the path of a file", "Check the spelling.")
-    return path
 
 
 def file_target(text: str, space: Space) -> Target:

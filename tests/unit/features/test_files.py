@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features.files import file_features, read_arrays
+from cytosurf.features.registry import load_features
 from cytosurf.surfaces.io import write_map
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.space import Space
@@ -110,6 +111,34 @@ def test_cifti_brings_its_mask(tmp_path, values):
     features = file_features(str(tmp_path / "mine.dscalar.nii"), FSLR32K)
     assert features.map.valid.tolist() == valid.tolist()
     np.testing.assert_array_equal(features.map.values[valid], values[valid])
+
+
+@pytest.mark.parametrize(("n_missing", "refused"), [(100, False), (4000, True)])
+def test_rows_without_any_value_are_missing_data(tmp_path, values, n_missing, refused):
+    """A vertex that a CIFTI file lists with NaN in every column counts in the rule of 5 %."""
+    listed = cortex_mask() & (np.arange(2 * N) % 10 > 0)
+    holed = values.copy()
+    holed[np.flatnonzero(listed)[:n_missing]] = np.nan
+    write_map(SurfaceMap(holed, FSLR32K, ("a", "b"), listed), tmp_path / "mine.dscalar.nii")
+    text = str(tmp_path / "mine.dscalar.nii")
+    if refused:
+        with pytest.raises(
+            InputError, match=rf"NaN or infinite values at 4,000 of {listed.sum():,}"
+        ):
+            load_features(text)
+        return
+    with pytest.warns(CytosurfWarning, match=f"100 of {listed.sum():,} vertices have NaN"):
+        features = load_features(text)
+    assert features.map.valid.sum() == listed.sum() - 100
+
+
+def test_a_cifti_file_of_all_vertices_has_no_mask(tmp_path, values):
+    """Some files list the medial wall too, with zeros or NaN on it: the cortex is taken."""
+    for wall in (0, np.nan):
+        holed = np.where(cortex_mask()[:, None], values, wall)
+        write_map(SurfaceMap(holed, FSLR32K), tmp_path / "mine.dscalar.nii")
+        features = load_features(str(tmp_path / "mine.dscalar.nii"))
+        assert features.map.valid.tolist() == cortex_mask().tolist()
 
 
 def test_one_row_per_parcel_of_a_named_parcellation(tmp_path):

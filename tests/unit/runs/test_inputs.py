@@ -7,11 +7,12 @@ import pytest
 
 from cytosurf.decoding.folds import Folds, make_folds
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.features import FeatureSet, load_features
+from cytosurf.features import FeatureSet, load_features, registry
 from cytosurf.runs import inputs as room
+from cytosurf.runs import make_config
 from cytosurf.runs.inputs import Inputs, labels_to_spin, load_inputs
 from cytosurf.surfaces import Parcellation, Space, SurfaceMap
-from cytosurf.targets import Target
+from cytosurf.targets import Target, cortex_mask
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,50 @@ def test_a_mask_of_one_side_cannot_mask_both(load, tmp_path):
         load(mask=str(tmp_path / "left.npz"))
     made = load(mask=str(tmp_path / "left.npz"), hemispheres=["L"])
     assert not made.mask[:201].any()
+
+
+def masks_of(monkeypatch, given=None, **options):
+    """Return the inputs of a run on fs_LR 32k, without making folds."""
+    monkeypatch.setattr(room, "folds_of", lambda *_: None)
+    config = make_config({"target": "schaefer400-7networks", **options})
+    return load_inputs([config], given)[0]
+
+
+@pytest.mark.parametrize("name", ["coordinates:mirrored", "harmonics:4", "coordinates+harmonics:3"])
+def test_position_alone_is_decoded_on_the_cortex(monkeypatch, name):
+    """Position has a value on the medial wall, but a run of position does not go there."""
+    made = masks_of(monkeypatch, features=[name])
+    assert np.array_equal(made.mask, cortex_mask())
+    for feature_set in made.sets.values():
+        assert "58,558 cortex vertices" in feature_set.notes[-1]
+    half = masks_of(monkeypatch, features=[name], hemispheres=["R"])
+    assert np.array_equal(half.mask, np.split(cortex_mask(), 2)[1])
+
+
+def test_a_set_with_a_mask_says_where_the_cortex_is(monkeypatch):
+    """As soon as one set has a mask, it is the mask, and position adds none of its own."""
+    valid = np.arange(64_984) % 3 > 0
+    values = np.random.default_rng(0).normal(size=len(valid))
+    given = [SurfaceMap(values, Space("fsLR", "32k"), valid=valid)]
+    made = masks_of(monkeypatch, given, features=["mine"])
+    assert np.array_equal(made.mask, valid)
+    assert made.sets["coordinates"].map.valid.all()
+    given = [SurfaceMap(values, Space("fsLR", "32k"))]
+    assert np.array_equal(masks_of(monkeypatch, given, features=["mine"]).mask, cortex_mask())
+
+
+def test_what_sets_share_is_made_once(load, toy_cortex, monkeypatch):
+    """Features and baselines of one base set read it once, and equal each loaded alone."""
+    names = ["stain:pca1", "stain", "stain:pca2+coordinates"]
+    calls = []
+    monkeypatch.setitem(
+        registry.FEATURES, "stain", lambda _: calls.append(1) or toy_cortex.feature_set()
+    )
+    made = load(names, features=names, baseline=["stain+harmonics:2", "coordinates"])
+    assert len(calls) == 1
+    for name in (*names, "stain+harmonics:2"):
+        alone = load_features(name, toy_cortex.TOY).map
+        assert np.array_equal(made.sets[name].map.values, alone.values)
 
 
 def test_nothing_to_analyse(load, toy_cortex):

@@ -54,11 +54,13 @@ class TestRoundTrips:
     @settings(max_examples=60, deadline=None)
     @given(maps(), st.sampled_from(["shape.gii", "func.gii", "dscalar.nii"]))
     def test_maps_come_back_bit_by_bit(self, data, suffix):
-        """Values, columns, space and sides; valid stays where any column is a number."""
+        """Values, columns, space and sides; GIFTI keeps valid where any column is a number."""
         name = f"x_hemi-{{hemi}}.{suffix}" if suffix.endswith("gii") else f"x.{suffix}"
         with tempfile.TemporaryDirectory() as folder:
             again = read_map(write_map(data, f"{folder}/{name}"))
-        valid = data.valid & ~np.isnan(data.values).all(axis=1)
+        valid = data.valid
+        if suffix.endswith("gii"):
+            valid = valid & ~np.isnan(data.values).all(axis=1)
         np.testing.assert_array_equal(again.valid, valid)
         assert same_bits(again.values[valid], data.values[valid])
         assert np.isnan(again.values[~valid]).all()
