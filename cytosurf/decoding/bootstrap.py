@@ -1,8 +1,9 @@
 """Confidence intervals of pooled scores, by resampling superblocks.
 
 Errors of neighbouring vertices go together, so resampling vertices would give intervals that are
-far too narrow. The superblocks are resampled instead, with replacement: the confusion counts of a
-replicate are the sum of those of the blocks drawn, which is one matrix product for all replicates.
+far too narrow. The superblocks are resampled instead, with replacement: what F1 needs to know of a
+replicate (right predictions, truth and prediction of each class) is the sum over the blocks drawn,
+one matrix product for all replicates.
 The models are not fitted again; the interval speaks of the cortex tested, for the models as they
 are. Blocks are taken to be independent. Neighbours and mirror images are not quite, so the
 intervals are somewhat too narrow rather than too wide.
@@ -13,15 +14,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.decoding.marginals import Marginals
 from cytosurf.decoding.superblocks import BOOTSTRAP_STREAM, seeded_generator
 from cytosurf.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 
 
-def bootstrap_macro_f1(
-    counts_of_block: npt.NDArray[np.integer], *, n_replicates: int = 2000, seed: int = 0
-) -> Float64:
+def bootstrap_macro_f1(of_block: Marginals, *, n_replicates: int = 2000, seed: int = 0) -> Float64:
     """Resample superblocks and return the pooled macro-F1 of each replicate.
 
     All sets are resampled with the same blocks, so that the difference of two sets, replicate by
@@ -33,8 +33,8 @@ def bootstrap_macro_f1(
 
     Parameters
     ----------
-    counts_of_block : (..., n_blocks, K, K) ndarray of int
-        Confusion counts of each superblock, truth in rows; leading dimensions are feature sets
+    of_block : Marginals
+        Of each superblock, arrays of shape (..., n_blocks, K); leading dimensions are feature sets
         evaluated on the same vertices. Blocks without a vertex are not drawn.
     n_replicates : int
         Number of replicates.
@@ -49,39 +49,46 @@ def bootstrap_macro_f1(
     Raises
     ------
     InputError
-        If the shape is not that of counts, or fewer than two blocks hold vertices.
+        If the shapes differ or lack a dimension, or fewer than two blocks hold vertices.
 
     Examples
     --------
-    >>> right, wrong = np.diag([3, 3]), np.array([[0, 3], [3, 0]])
-    >>> counts = np.stack([right] * 30 + [wrong] * 10)
-    >>> low, high = percentile_interval(bootstrap_macro_f1(counts))
+    >>> of_truth = np.full((40, 2), 3.0)
+    >>> hits = np.where(np.arange(40)[:, None] < 30, of_truth, 0)
+    >>> of_block = Marginals(hits, of_truth, of_prediction=of_truth)
+    >>> low, high = percentile_interval(bootstrap_macro_f1(of_block))
     >>> bool(low < 0.75 < high)
     True
     """
-    if counts_of_block.ndim < 3 or counts_of_block.shape[-1] != counts_of_block.shape[-2]:
+    shape = of_block.hits.shape
+    if len(shape) < 2 or any(array.shape != shape for array in of_block):
+        found = ", ".join(str(array.shape) for array in of_block)
         raise InputError(
-            "superblock counts", f"shape {counts_of_block.shape}", "(..., n_blocks, K, K)"
+            "superblock marginals", f"shapes {found}", "three times (..., n_blocks, K)"
         )
     if n_replicates < 1:
         raise InputError("n_replicates", str(n_replicates), "at least 1")
-    hits = np.diagonal(counts_of_block, axis1=-2, axis2=-1).astype(np.float64)
-    of_truth = counts_of_block.sum(axis=-1, dtype=np.float64)
-    of_prediction = counts_of_block.sum(axis=-2, dtype=np.float64)
-    n_blocks = hits.shape[-2]
-    filled = of_truth.reshape(-1, n_blocks, hits.shape[-1]).any(axis=(0, 2))
+    filled = of_block.of_truth.reshape(-1, *shape[-2:]).any(axis=(0, 2))
     if filled.sum() < 2:
         raise InputError(
-            "superblock counts", f"{filled.sum()} superblocks with vertices", "at least 2"
+            "superblock marginals", f"{filled.sum()} superblocks with vertices", "at least 2"
         )
-    nowhere = ~of_truth.any(axis=-2, keepdims=True)
     weight = _draw(int(filled.sum()), n_replicates, seed)
-    hits, of_truth, of_prediction = (
-        weight @ array[..., filled, :] for array in (hits, of_truth, of_prediction)
-    )
-    averaged = (of_truth > 0) | nowhere
-    f1 = np.divide(2 * hits, of_truth + of_prediction, out=np.zeros_like(hits), where=of_truth > 0)
-    scores: Float64 = f1.sum(axis=-1) / averaged.sum(axis=-1)
+    scores = np.empty((*shape[:-2], n_replicates))
+    for one in np.ndindex(shape[:-2]):  # one set at a time: its replicates are large enough
+        scores[one] = _replicates(Marginals(*(array[one][filled] for array in of_block)), weight)
+    return scores
+
+
+def _replicates(of_block: Marginals, weight: Float64) -> Float64:
+    """Return the pooled macro-F1 of each replicate of one set, (n_replicates,)."""
+    nowhere = ~of_block.of_truth.any(axis=0)
+    hits, of_truth, of_prediction = (weight @ array for array in of_block)
+    n_averaged = ((of_truth > 0) | nowhere).sum(axis=-1)
+    of_prediction += of_truth
+    hits *= 2
+    f1 = np.divide(hits, of_prediction, out=np.zeros_like(hits), where=of_truth > 0)
+    scores: Float64 = f1.sum(axis=-1) / n_averaged
     return scores
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.folds import Folds
+from cytosurf.decoding.marginals import Marginals, marginals
 from cytosurf.errors import InputError
 
 Counts = npt.NDArray[np.integer]
@@ -88,9 +89,24 @@ def macro_f1(counts: Counts) -> Float64:
     >>> float(macro_f1(np.array([[2, 0, 0], [2, 0, 0], [0, 0, 0]])))
     0.3333333333333333
     """
-    hits, of_truth, of_prediction = _marginals(counts)
-    n_classes = ((of_truth + of_prediction) > 0).sum(axis=-1)
-    return _ratio(_f1(hits, of_truth + of_prediction).sum(axis=-1), n_classes, np.nan)
+    return macro_f1_of(marginals(counts))
+
+
+def macro_f1_of(of: Marginals) -> Float64:
+    """Return `macro_f1` of counts of which only the marginals are there.
+
+    Parameters
+    ----------
+    of : Marginals
+        Arrays of shape (..., K).
+
+    Returns
+    -------
+    (...) ndarray of float64
+        The score; NaN where nothing was counted.
+    """
+    either = of.of_truth + of.of_prediction
+    return _ratio(_f1(of.hits, either).sum(axis=-1), (either > 0).sum(axis=-1), np.nan)
 
 
 def per_class_f1(counts: Counts) -> Float64:
@@ -111,7 +127,7 @@ def per_class_f1(counts: Counts) -> Float64:
     >>> per_class_f1(np.array([[2, 0, 0], [1, 1, 0], [0, 0, 0]])).round(3).tolist()
     [0.8, 0.667, 0.0]
     """
-    hits, of_truth, of_prediction = _marginals(counts)
+    hits, of_truth, of_prediction = marginals(counts)
     return _f1(hits, of_truth + of_prediction)
 
 
@@ -133,7 +149,7 @@ def pooled_macro_f1(counts: Counts) -> Float64:
     >>> float(pooled_macro_f1(np.array([[[1, 0], [0, 0]], [[0, 0], [1, 1]]])))
     0.6666666666666666
     """
-    sums = (array.sum(axis=-2) for array in _marginals(counts))
+    sums = (array.sum(axis=-2) for array in marginals(counts))
     hits, of_truth, of_prediction = sums
     pooled: Float64 = _f1(hits, of_truth + of_prediction).mean(axis=-1)
     return pooled
@@ -152,7 +168,7 @@ def accuracy(counts: Counts) -> Float64:
     (...) ndarray of float64
         The score.
     """
-    hits, of_truth, _ = _marginals(counts)
+    hits, of_truth, _ = marginals(counts)
     return _ratio(hits.sum(axis=-1), of_truth.sum(axis=-1), np.nan)
 
 
@@ -169,7 +185,7 @@ def balanced_accuracy(counts: Counts) -> Float64:
     (...) ndarray of float64
         The score; NaN where nothing was counted.
     """
-    hits, of_truth, _ = _marginals(counts)
+    hits, of_truth, _ = marginals(counts)
     recall = _ratio(hits, of_truth, 0.0)
     return _ratio(recall.sum(axis=-1), (of_truth > 0).sum(axis=-1), np.nan)
 
@@ -196,7 +212,7 @@ def mcc(counts: Counts) -> Float64:
     >>> float(mcc(np.array([[1, 0], [1, 2]]))).__round__(4)
     0.5774
     """
-    hits, of_truth, of_prediction = _marginals(counts)
+    hits, of_truth, of_prediction = marginals(counts)
     n = of_truth.sum(axis=-1)
     together = hits.sum(axis=-1) * n - (of_truth * of_prediction).sum(axis=-1)
     spread = (n**2 - (of_truth**2).sum(axis=-1)) * (n**2 - (of_prediction**2).sum(axis=-1))
@@ -343,15 +359,6 @@ def prior_reference(
     eps = np.finfo(np.float64).eps
     prior = np.clip(_ratio(train, train.sum(axis=1, keepdims=True), 0.0), eps, 1 - eps)
     return counts, _ratio(-(test * np.log(prior)).sum(axis=1), test.sum(axis=1), np.nan)
-
-
-def _marginals(counts: Counts) -> tuple[Float64, Float64, Float64]:
-    """Return the right predictions, the truth and the prediction of each class, (..., K)."""
-    if counts.ndim < 2 or counts.shape[-1] != counts.shape[-2]:
-        raise InputError("confusion counts", f"shape {counts.shape}", "(..., K, K)")
-    # float64 holds these exactly, and the products in the correlation would overflow integers.
-    hits = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
-    return hits, counts.sum(axis=-1, dtype=np.float64), counts.sum(axis=-2, dtype=np.float64)
 
 
 def _f1(hits: Float64, of_either: Float64) -> Float64:

@@ -14,6 +14,7 @@ from cytosurf.decoding import scores
 from cytosurf.decoding.bootstrap import bootstrap_macro_f1, percentile_interval
 from cytosurf.decoding.crossval import Decoder, DecodingResult, decode_labels, make_decoder
 from cytosurf.decoding.folds import Folds
+from cytosurf.decoding.marginals import Marginals, group_marginals
 from cytosurf.decoding.superblocks import remesh_cells
 from cytosurf.runs.config import RunConfig
 from cytosurf.runs.inputs import Inputs, folds_of, surface_meshes
@@ -137,15 +138,13 @@ def score_sets(inputs: Inputs, observed: Observed, *, seed: int) -> dict[str, di
     n_classes = len(inputs.keys)
     truth = np.where(inputs.analysed, inputs.label, -1)
     names = list(observed.results)
-    per_block = np.stack(
-        [
-            scores.confusion_counts(
-                truth, r.prediction, inputs.folds.block, inputs.folds.block.max() + 1, n_classes
-            )
-            for r in observed.results.values()
-        ]
-    )
-    replicates = bootstrap_macro_f1(per_block, seed=seed)
+    block = inputs.folds.block
+    of_block = [
+        group_marginals(truth, r.prediction, block, block.max() + 1, n_classes)
+        for r in observed.results.values()
+    ]
+    stacked = Marginals(*(np.stack(arrays) for arrays in zip(*of_block, strict=True)))
+    replicates = bootstrap_macro_f1(stacked, seed=seed)
     train, test = scores.class_counts(truth, inputs.folds, n_classes)
     entries: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(names):

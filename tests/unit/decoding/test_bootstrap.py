@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.decoding.bootstrap import bootstrap_macro_f1, percentile_interval
+from cytosurf.decoding.marginals import Marginals, marginals
 from cytosurf.decoding.scores import pooled_macro_f1
 from cytosurf.decoding.superblocks import BOOTSTRAP_STREAM, seeded_generator
 from cytosurf.errors import InputError
@@ -26,14 +27,14 @@ class TestBootstrapMacroF1:
         counts = random_counts()
         weight = seeded_generator(7, BOOTSTRAP_STREAM).multinomial(20, np.full(20, 1 / 20), 50)
         expected = [pooled_macro_f1(np.repeat(counts, times, axis=0)) for times in weight]
-        replicates = bootstrap_macro_f1(counts, n_replicates=50, seed=7)
+        replicates = bootstrap_macro_f1(marginals(counts), n_replicates=50, seed=7)
         np.testing.assert_allclose(replicates, expected, rtol=1e-13)
         assert (weight.sum(axis=1) == 20).all()
 
     def test_the_seed_decides(self):
         """The same seed gives the same replicates; another gives others."""
         counts = random_counts()
-        one, again, two = (bootstrap_macro_f1(counts, seed=seed) for seed in (1, 1, 2))
+        one, again, two = (bootstrap_macro_f1(marginals(counts), seed=seed) for seed in (1, 1, 2))
         assert one.shape == (2000,)
         assert np.array_equal(one, again)
         assert not np.array_equal(one, two)
@@ -41,11 +42,11 @@ class TestBootstrapMacroF1:
     def test_sets_are_resampled_together(self):
         """Sets in one call are what each gives alone, so that their difference is paired."""
         counts = random_counts(sets=(3, 2))
-        together = bootstrap_macro_f1(counts, n_replicates=100)
+        together = bootstrap_macro_f1(marginals(counts), n_replicates=100)
         assert together.shape == (3, 2, 100)
         for i in range(3):
             for j in range(2):
-                alone = bootstrap_macro_f1(counts[i, j], n_replicates=100)
+                alone = bootstrap_macro_f1(marginals(counts[i, j]), n_replicates=100)
                 np.testing.assert_allclose(together[i, j], alone, rtol=1e-13)
 
     def test_a_paired_difference_is_narrower(self):
@@ -56,8 +57,8 @@ class TestBootstrapMacroF1:
         counts = np.zeros((120, 2, 2), int)
         counts[:, [0, 1], [0, 1]] = right[:, None]
         counts[:, [0, 1], [1, 0]] = 50 - right[:, None]
-        a, b = bootstrap_macro_f1(counts.reshape(2, 60, 2, 2))
-        unpaired = bootstrap_macro_f1(counts[60:], seed=99)
+        a, b = bootstrap_macro_f1(marginals(counts.reshape(2, 60, 2, 2)))
+        unpaired = bootstrap_macro_f1(marginals(counts[60:]), seed=99)
         assert np.ptp(percentile_interval(a - b)) < 0.5 * np.ptp(percentile_interval(a - unpaired))
 
     def test_empty_blocks_change_nothing(self):
@@ -65,16 +66,18 @@ class TestBootstrapMacroF1:
         counts = random_counts(sets=(2,))
         padded = np.zeros((2, 35, 4, 4), int)
         padded[:, 5:25] = counts
-        np.testing.assert_array_equal(bootstrap_macro_f1(padded), bootstrap_macro_f1(counts))
+        np.testing.assert_array_equal(
+            bootstrap_macro_f1(marginals(padded)), bootstrap_macro_f1(marginals(counts))
+        )
 
     def test_a_class_missing_from_a_replicate_is_not_averaged(self):
         """A class in one block, absent from a third of replicates, does not pull them down."""
         counts = np.zeros((40, 3, 3), int)
         counts[:, 0, 0] = counts[:, 1, 1] = 5
         counts[7, 2, 2] = 5
-        assert (bootstrap_macro_f1(counts) == 1).all()
+        assert (bootstrap_macro_f1(marginals(counts)) == 1).all()
         counts[:, 0, 2] = 1  # and where others are taken for it, it is still not averaged
-        without = np.isclose(bootstrap_macro_f1(counts), (10 / 11 + 1) / 2)
+        without = np.isclose(bootstrap_macro_f1(marginals(counts)), (10 / 11 + 1) / 2)
         assert 0.3 < without.mean() < 0.43  # (1 - 1/40)^40 = 0.363
 
     def test_a_class_that_no_block_holds_scores_zero(self):
@@ -82,18 +85,19 @@ class TestBootstrapMacroF1:
         counts = np.zeros((10, 3, 3), int)
         counts[:, 0, 0] = counts[:, 1, 1] = 5
         assert pooled_macro_f1(counts) == pytest.approx(2 / 3)
-        np.testing.assert_allclose(bootstrap_macro_f1(counts), 2 / 3)
-        np.testing.assert_allclose(bootstrap_macro_f1(counts, n_replicates=1), 2 / 3)
+        np.testing.assert_allclose(bootstrap_macro_f1(marginals(counts)), 2 / 3)
+        np.testing.assert_allclose(bootstrap_macro_f1(marginals(counts), n_replicates=1), 2 / 3)
 
     def test_memory_stays_small(self):
-        """64 classes, 200 blocks and 2,000 replicates need far less than all their counts."""
-        counts = np.random.default_rng(0).poisson(0.05, size=(200, 64, 64)).astype(np.int32)
-        bootstrap_macro_f1(counts, n_replicates=10)
+        """Three sets of 1,000 classes in 200 blocks need far less than their confusion counts."""
+        generator = np.random.default_rng(0)
+        of_truth, of_prediction = generator.poisson(0.3, size=(2, 3, 200, 1000)).astype(float)
+        of_block = Marginals(np.minimum(of_truth, of_prediction), of_truth, of_prediction)
         tracemalloc.start()
-        bootstrap_macro_f1(counts, n_replicates=2000)
+        bootstrap_macro_f1(of_block, n_replicates=2000)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 50e6  # all counts of all replicates would be 65 MB in float64
+        assert peak < 120e6  # the counts of the blocks alone would be 4,800 MB
 
     def test_coverage(self):
         """About 95 % of the intervals of many independent samples hold the true score."""
@@ -109,7 +113,9 @@ class TestBootstrapMacroF1:
 
         truth = pooled_macro_f1(sample(100_000))
         intervals = [
-            percentile_interval(bootstrap_macro_f1(sample(100), n_replicates=400, seed=i))
+            percentile_interval(
+                bootstrap_macro_f1(marginals(sample(100)), n_replicates=400, seed=i)
+            )
             for i in range(400)
         ]
         covered = np.mean([low < truth < high for low, high in intervals])
@@ -118,8 +124,6 @@ class TestBootstrapMacroF1:
     @pytest.mark.parametrize(
         ("counts", "message"),
         [
-            (np.ones((4, 4), int), "superblock counts: found shape"),
-            (np.ones((5, 4, 3), int), "superblock counts: found shape"),
             (np.ones((1, 4, 4), int), "1 superblocks with vertices"),
             (np.zeros((9, 4, 4), int), "0 superblocks with vertices"),
         ],
@@ -127,14 +131,24 @@ class TestBootstrapMacroF1:
     def test_bad_counts(self, counts, message):
         """What cannot be resampled is refused."""
         with pytest.raises(InputError, match=message):
-            bootstrap_macro_f1(counts)
+            bootstrap_macro_f1(marginals(counts))
+
+    def test_bad_shapes(self):
+        """Marginals of one block alone, or of different shapes, are refused."""
+        of_block = marginals(random_counts())
+        for bad in (
+            Marginals(*(array[0] for array in of_block)),
+            of_block._replace(hits=of_block.hits[:, 1:]),
+        ):
+            with pytest.raises(InputError, match="superblock marginals: found shapes"):
+                bootstrap_macro_f1(bad)
 
     def test_bad_options(self):
         """No replicates and a negative seed are refused."""
         with pytest.raises(InputError, match="n_replicates"):
-            bootstrap_macro_f1(random_counts(), n_replicates=0)
+            bootstrap_macro_f1(marginals(random_counts()), n_replicates=0)
         with pytest.raises(InputError, match="seed"):
-            bootstrap_macro_f1(random_counts(), seed=-1)
+            bootstrap_macro_f1(marginals(random_counts()), seed=-1)
 
 
 class TestPercentileInterval:
