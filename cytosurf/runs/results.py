@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from cytosurf.runs.config import RunConfig
 from cytosurf.runs.inputs import Inputs
 from cytosurf.runs.observed import Observed, absent_classes, score_sets, spread
 from cytosurf.runs.record import RunRecord
+
+N_NAMED = 3  # classes that a warning names
 
 
 def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[str, Any]:
@@ -31,7 +34,12 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
             pair = [np.array(entries[n]["macro_f1"]["folds"]) for n in (features, baseline)]
             row = {"features": features, "baseline": baseline}
             differences.append(row | spread(pair[0] - pair[1]))
-    n_of_class = np.bincount(inputs.label[inputs.analysed], minlength=len(inputs.keys))
+    tested = inputs.analysed & (inputs.folds.fold >= 0)
+    n_of_class, n_tested = (
+        np.bincount(inputs.label[rows], minlength=len(inputs.keys))
+        for rows in (inputs.analysed, tested)
+    )
+    classes = zip(inputs.keys, inputs.names, n_of_class, n_tested, strict=True)
     return {
         "schema": 1,
         "target": inputs.target.name,
@@ -40,10 +48,11 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
         "hemispheres": list(inputs.hemispheres),
         "n_vertices": int(inputs.analysed.sum()),
         "n_vertices_mask": int(inputs.mask.sum()),
+        "n_vertices_tested": int(tested.sum()),
         "n_folds": inputs.folds.n_folds,
         "classes": [
-            {"key": int(key), "name": name, "n_vertices": int(n)}
-            for key, name, n in zip(inputs.keys, inputs.names, n_of_class, strict=True)
+            {"key": int(key), "name": name, "n_vertices": int(n), "n_vertices_tested": int(k)}
+            for key, name, n, k in classes
         ],
         "feature_sets": entries,
         "differences": differences,
@@ -106,7 +115,7 @@ def warn_of_fits(inputs: Inputs, observed: Observed) -> None:
     """
     absent = absent_classes(inputs, observed)
     if absent:
-        names = ", ".join(dict.fromkeys(entry["name"] for entry in absent))
+        names = _first_of(dict.fromkeys(entry["name"] for entry in absent))
         message = (
             f"{inputs.target.name}: {len(absent)} times a class has no training vertex in a fold "
             f"and is never predicted there ({names}). It scores F1 = 0 where it is tested."
@@ -116,3 +125,11 @@ def warn_of_fits(inputs: Inputs, observed: Observed) -> None:
         if not result.converged:
             message = f"{inputs.target.name}: the decoder of {name} did not converge in every fold."
             warnings.warn(message, CytosurfWarning, stacklevel=2)
+
+
+def _first_of(names: Iterable[str]) -> str:
+    """Return the first names and the number of the others: a parcellation may have hundreds."""
+    listed = list(names)
+    more = len(listed) - N_NAMED
+    shown = ", ".join(listed[:N_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.errors import CytosurfWarning
+from cytosurf.runs import results as room
 from cytosurf.runs.inputs import load_inputs
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
@@ -35,8 +36,30 @@ def test_facts_of_the_run(toy):
     assert [c["key"] for c in results["classes"]] == [1, 2, 3]
     assert [c["name"] for c in results["classes"]] == ["front", "middle", "back"]
     assert sum(c["n_vertices"] for c in results["classes"]) == results["n_vertices"]
+    assert results["n_vertices_tested"] == results["n_vertices"]
+    assert all(c["n_vertices_tested"] == c["n_vertices"] for c in results["classes"])
     assert results["absent_in_training"] == []
     assert results["spin_test"] is None
+
+
+@pytest.mark.parametrize(("scheme", "tested"), [("left-to-right", "R"), ("right-to-left", "L")])
+def test_vertices_that_only_train_are_not_counted_as_tested(toy_cortex, scheme, tested):
+    """From one hemisphere to the other, one is tested and both are analysed."""
+    config = toy_cortex.config(folds=toy_cortex.FOLDS | {"scheme": scheme})
+    keys = toy_cortex.keys()
+    keys[np.flatnonzero(keys == 3)[:50]] = 0  # all on the left
+    inputs = load_inputs([config], [toy_cortex.feature_set()], [toy_cortex.parcellation(keys)])[0]
+    observed = decode_observed(config, inputs, jobs=1)
+    results = make_results(config, inputs, observed)
+    half = np.split(keys, 2)["LR".index(tested)]
+    assert (
+        results["n_vertices_tested"] == (half > 0).sum() == observed.results["stain"].counts.sum()
+    )
+    assert results["n_vertices"] == (keys > 0).sum()
+    assert [c["n_vertices_tested"] for c in results["classes"]] == [
+        (half == k).sum() for k in (1, 2, 3)
+    ]
+    assert [c["n_vertices"] for c in results["classes"]] == [(keys == k).sum() for k in (1, 2, 3)]
 
 
 def test_differences_are_paired_over_folds(toy):
@@ -93,3 +116,16 @@ def test_absent_classes_and_fits_that_did_not_converge_are_warned_of(toy_cortex)
     assert "(label_5)" in absent
     assert converged == "bands: the decoder of stain did not converge in every fold."
     assert make_results(config, inputs, observed)["absent_in_training"][0]["key"] == 5
+
+
+@pytest.mark.parametrize(
+    ("n_absent", "listed"), [(3, "(a0, a1, a2)"), (4, "(a0, a1, a2 and 1 more)")]
+)
+def test_only_the_first_of_many_absent_classes_are_named(monkeypatch, toy, n_absent, listed):
+    """A parcellation of hundreds of small parcels does not fill the screen."""
+    absent = [{"fold": f, "key": k, "name": f"a{k}"} for k in range(n_absent) for f in (0, 1)]
+    monkeypatch.setattr(room, "absent_classes", lambda *_: absent)
+    with pytest.warns(CytosurfWarning) as caught:
+        warn_of_fits(*toy[1:])
+    assert listed in str(caught[0].message)
+    assert f"{2 * n_absent} times a class" in str(caught[0].message)
