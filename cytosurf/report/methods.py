@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.formatting import columns, listed
-from cytosurf.report.references import REFERENCES, Reference, parse_citation
+from cytosurf.report.methods_spins import spins_paragraph
+from cytosurf.report.protocol import protocol_paragraph
+from cytosurf.report.references import Citations, Reference
 from cytosurf.report.selection import (
     feature_sets,
     fold_options,
     matched_position,
     names_with_role,
-    primary_test,
+    reduced_sets,
+    warped_sets,
 )
 
 if TYPE_CHECKING:
@@ -38,40 +41,17 @@ class Methods:
     other_references: tuple[str, ...]
 
 
-class _Cited:
-    """Collects what a text cites."""
-
-    def __init__(self) -> None:
-        self.references: list[Reference] = []
-        self.plain: dict[str, None] = {}
-
-    def __call__(self, *keys: str) -> str:
-        return f"({'; '.join(self._add(REFERENCES[key]) for key in keys)})"
-
-    def data(self, citation: str) -> str:
-        """Cite a data source as its manifest does; return the label for the text."""
-        found = parse_citation(citation)
-        if found is not None:
-            return self._add(found)
-        self.plain[citation] = None
-        return citation
-
-    def _add(self, reference: Reference) -> str:
-        if reference not in self.references:
-            self.references.append(reference)
-        return reference.label
-
-
 def methods(record: RunRecord) -> Methods:
     """Return the methods section of a finished run: its paragraphs and all references."""
-    cite = _Cited()
+    cite = Citations()
     paragraphs = [
         _data_paragraph(record, cite),
         _folds_paragraph(record, cite),
         _decoder_paragraph(record, cite),
     ]
     if record.nulls:
-        paragraphs.append(_spins_paragraph(record, cite))
+        paragraphs.append(spins_paragraph(record, cite))
+    paragraphs.append(protocol_paragraph(record, cite))
     paragraphs.append(_software_sentence(record))
     ordered = sorted(cite.references, key=lambda r: (r.authors[0].lower(), r.year))
     return Methods(tuple(paragraphs), tuple(ordered), tuple(cite.plain))
@@ -84,7 +64,7 @@ def methods_text(record: RunRecord) -> str:
     return "\n\n".join(section.paragraphs) + "\n\nReferences\n\n" + "\n".join(references) + "\n"
 
 
-def _data_paragraph(record: RunRecord, cite: _Cited) -> str:
+def _data_paragraph(record: RunRecord, cite: Citations) -> str:
     sets = feature_sets(record)
     used = [f"{n} ({columns(sets[n]['n_features'])})" for n in names_with_role(record, "features")]
     where = "both hemispheres"
@@ -97,7 +77,7 @@ def _data_paragraph(record: RunRecord, cite: _Cited) -> str:
     text = (
         f"Decoding was done on {where} of the {record.space} surface{template}{region}. The target "
         f"was {record.results['target']}, {len(record.labels)} classes{small}; it was predicted "
-        f"from {listed(used)}. All feature sets were compared on the same "
+        f"from {listed(used)}. {_preparation(record)}All feature sets were compared on the same "
         f"{record.results['n_vertices']:,} vertices, those valid in every feature set and labelled "
         "in the target."
     )
@@ -109,26 +89,63 @@ def _data_paragraph(record: RunRecord, cite: _Cited) -> str:
     return f"{text} Data: {'; '.join(sources)}." if sources else text
 
 
-def _folds_paragraph(record: RunRecord, cite: _Cited) -> str:
+def _preparation(record: RunRecord) -> str:
+    """Say how features were brought to the surface of the run and reduced."""
+    text = ""
+    warped = warped_sets(record)
+    if warped:
+        spaces = listed(sorted(set(warped.values())))
+        text += (
+            f"Maps measured on {spaces} ({listed(list(warped))}) were carried to {record.space} "
+            "with barycentric weights over their valid vertices only, so that nothing from outside "
+            "a map's mask, such as the zeros of the medial wall, entered a value. "
+        )
+    reduced = reduced_sets(record)
+    if reduced:
+        where = "both hemispheres together" if len(record.hemispheres) == 2 else "all its vertices"
+        text += (
+            f"Principal components ({listed(reduced)}: the number after pca is how many) were "
+            f"fitted once, over the valid vertices of {where}, before and independently of the "
+            "folds; they see no labels. "
+        )
+    return text
+
+
+def _folds_paragraph(record: RunRecord, cite: Citations) -> str:
     options = fold_options(record)
     n_blocks = options.get("n_blocks", 100)
     if options.get("method") == "sphere":
-        made = f"k-means of vertex positions on the sphere into {n_blocks} per hemisphere"
+        made = f"by k-means of vertex positions on the sphere into {n_blocks} per hemisphere"
     else:
         made = (
-            f"explicit isotropic remeshing of the midthickness surface {cite('Botsch2004')}, "
-            "assignment of each vertex to its nearest remeshed vertex, and k-means of the block "
-            f"centroids into {n_blocks} per hemisphere"
+            "by three iterations of isotropic remeshing of the midthickness surface to edges of "
+            f"3 mm {cite('Botsch2004')}, assignment of each vertex to its nearest remeshed vertex, "
+            f"and k-means of the centroids of these cells into {n_blocks} per hemisphere"
         )
-    text = (
-        f"Following the protocol of CytoNet {cite('Schiffer2025')}, cross-validation was spatially "
-        f"grouped by superblocks, made by {made}. {_scheme_sentence(record, options)}"
-    )
+    scheme = _scheme_sentence(record, options)
+    if options.get("scheme", "blocks") in ("blocks", "homotopic"):
+        text = f"Cross-validation was spatially grouped by superblocks, made {made}. {scheme}"
+    else:
+        text = f"{scheme} Superblocks, the units of the bootstrap, were made {made}."
+    n_tested = record.results.get("n_vertices_tested")
+    if n_tested is not None and n_tested != record.results["n_vertices"]:
+        text += f" The decoder was tested on {n_tested:,} of the vertices."
     if options.get("buffer_mm"):
         text += (
             f" Training vertices within {options['buffer_mm']:g} mm of a test vertex were left out."
         )
-    return text
+    return text + _variants_sentence(record)
+
+
+def _variants_sentence(record: RunRecord) -> str:
+    """Say with which other folds the decoding was done again."""
+    kinds = (("repeats", "other fold seeds"), ("block_sweep", "other numbers of superblocks"))
+    again = [
+        f"{what} ({', '.join(map(str, record.results[key]))})"
+        for key, what in kinds
+        if record.results.get(key)
+    ]
+    return f" It was repeated with {listed(again)}." if again else ""
 
 
 def _scheme_sentence(record: RunRecord, options: dict[str, Any]) -> str:
@@ -149,16 +166,16 @@ def _scheme_sentence(record: RunRecord, options: dict[str, Any]) -> str:
     return text
 
 
-def _decoder_paragraph(record: RunRecord, cite: _Cited) -> str:
+def _decoder_paragraph(record: RunRecord, cite: Citations) -> str:
     classifier = record.config.get("classifier")
     if classifier:
-        text = f"Classes were predicted by the scikit-learn classifier {classifier}"
+        model = f"the scikit-learn classifier {classifier}"
     else:
-        text = (
-            "Features were standardised within each training fold, and classes predicted by "
+        model = (
             "multinomial logistic regression with balanced class weights and an L2 penalty "
             f"(C = {record.config.get('C', 1.0):g}), the objective of scikit-learn"
         )
+    text = f"Features were standardised within each training fold, and classes predicted by {model}"
     text += (
         f" {cite('Pedregosa2011')}. Scores are macro-F1, mean ± SD over folds, and macro-F1 pooled "
         "over folds with a 95 % interval from a bootstrap of superblocks."
@@ -175,32 +192,6 @@ def _decoder_paragraph(record: RunRecord, cite: _Cited) -> str:
             " Because position alone predicts smooth maps, each feature set was also compared with "
             f"a position basis of about as many columns ({listed(sorted(map(str, matched)))})."
         )
-    return text
-
-
-def _spins_paragraph(record: RunRecord, cite: _Cited) -> str:
-    test = primary_test(record) or record.nulls[0]
-    seed = (record.results.get("spin_test") or {}).get("seed", record.config.get("seed", 0))
-    statistic = (
-        f"the difference in macro-F1 between {test.features} and {test.baseline}"
-        if test.baseline
-        else f"the macro-F1 of {test.features}"
-    )
-    hemispheres = ""
-    if len(record.hemispheres) == 2 and test.rotation == "independent":
-        hemispheres = ", independently in each hemisphere"
-    elif len(record.hemispheres) == 2:
-        hemispheres = ", in the right hemisphere by the mirror image of the rotation of the left"
-    text = (
-        f"Significance of {statistic} was assessed by a one-sided spin test "
-        f"{cite('AlexanderBloch2018')}: the labels, with the medial wall, were rotated on the "
-        f"sphere by {len(test.null):,} uniformly random rotations (seed {seed}){hemispheres}, "
-        "reassigned to the nearest vertex, and decoded anew with the same folds. "
-        f"p = (b + 1)/(n + 1) {cite('Phipson2010')}, where b of n spins reached the observed "
-        f"value; intervals of p are exact binomial ones {cite('Clopper1934')}."
-    )
-    if any(n.p_holm is not None for n in record.nulls):
-        text += f" p-values were corrected over targets by Holm's method {cite('Holm1979')}."
     return text
 
 

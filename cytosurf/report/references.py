@@ -57,18 +57,73 @@ class Reference:
 
     @property
     def bibtex(self) -> str:
-        """The reference as a BibTeX entry."""
+        """The reference as a BibTeX entry of the kind that its place of publication asks for."""
+        kind, place = self._bibtex_place()
         fields = {
             "author": " and ".join(self.authors),
             "title": f"{{{_escaped(self.title)}}}",
-            "journal": _escaped(self.journal),
+            **place,
             "year": self.year,
             "doi": self.doi,
         }
-        volume, _, pages = self.locator.partition(":")
-        fields |= {"volume": volume, "pages": pages.replace("-", "--")}
         body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
-        return f"@article{{{self.key},\n{body}}}"
+        return f"@{kind}{{{self.key},\n{body}}}"
+
+    def _bibtex_place(self) -> tuple[str, dict[str, str]]:
+        """Return the kind of entry, and its fields that say where the work appeared."""
+        journal = _escaped(self.journal)
+        volume, colon, pages = self.locator.partition(":")
+        pages = (pages if colon else self.locator).replace("-", "--")
+        if self.journal == "arXiv":
+            return "misc", {"eprint": self.locator, "archivePrefix": "arXiv"}
+        if self.journal.startswith("Proceedings"):
+            return "inproceedings", {"booktitle": journal, "pages": pages}
+        if not self.locator:
+            return "misc", {"howpublished": journal}
+        return "article", {
+            "journal": journal,
+            "volume": volume if colon else "",
+            "pages": pages,
+        }
+
+
+class Citations:
+    """Collects what a text cites, in the order in which it does.
+
+    Attributes
+    ----------
+    references : list of Reference
+        The publications, each once.
+    plain : dict of str to None
+        What could not be read as a publication, each once.
+
+    Examples
+    --------
+    >>> cite = Citations()
+    >>> cite("Holm1979"), [r.key for r in cite.references]
+    ('(Holm, 1979)', ['Holm1979'])
+    """
+
+    def __init__(self) -> None:
+        self.references: list[Reference] = []
+        self.plain: dict[str, None] = {}
+
+    def __call__(self, *keys: str) -> str:
+        """Cite entries of `REFERENCES`; return the brackets for the text."""
+        return f"({'; '.join(self._add(REFERENCES[key]) for key in keys)})"
+
+    def data(self, citation: str) -> str:
+        """Cite a data source as its manifest does; return the label for the text."""
+        found = parse_citation(citation)
+        if found is not None:
+            return self._add(found)
+        self.plain[citation] = None
+        return citation
+
+    def _add(self, reference: Reference) -> str:
+        if reference not in self.references:
+            self.references.append(reference)
+        return reference.label
 
 
 def parse_citation(text: str) -> Reference | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,11 @@ ROLES = ("features", "baseline", "matched position", "reference")
 # Feature sets made from functional data, and targets that were drawn from functional data.
 _FUNCTIONAL_FEATURES = ("func", "fc-gradients")
 _FUNCTIONAL_TARGETS = ("yeo", "schaefer", "difumo")
+
+_COMPONENTS = re.compile(r":pca\d+$")
+_WARPED = re.compile(
+    r"(?:\S+: )?(?P<set>\S+): resampled from (?P<space>\S+) with weights over valid vertices"
+)
 
 
 def feature_sets(record: RunRecord) -> dict[str, dict[str, Any]]:
@@ -88,6 +94,24 @@ def circular_sets(record: RunRecord) -> list[str]:
         for name in feature_sets(record)
         if any(part.split(":")[0] in _FUNCTIONAL_FEATURES for part in name.split("+"))
     ]
+
+
+def reduced_sets(record: RunRecord) -> list[str]:
+    """Return the sets of principal components of a run, each once, e.g. ``neighbourhood:pca32``."""
+    terms = (term for name in feature_sets(record) for term in name.split("+"))
+    return list(dict.fromkeys(term for term in terms if _COMPONENTS.search(term)))
+
+
+def warped_sets(record: RunRecord) -> dict[str, str]:
+    """Return the space that a set was carried from, for those that were, as the run noted it."""
+    notes = record.info.get("notes") or []
+    found = (_WARPED.match(str(note)) for note in notes)
+    return {m["set"].split(":pca")[0]: m["space"] for m in found if m}
+
+
+def quoted_tests(record: RunRecord, rotation: str) -> list[NullRecord]:
+    """Return the tests to quote that were made with one rotation policy."""
+    return [null for null in record.nulls if null.primary and null.rotation == rotation]
 
 
 def fold_options(record: RunRecord) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cytosurf.decoding import scores
 from cytosurf.report.selection import feature_sets, matched_position, names_with_role, role
 
 if TYPE_CHECKING:
@@ -34,23 +35,23 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
         ``macro_f1_fold_*`` are the folds. Scores that the run does not have are NaN.
     """
     rows = []
-    for name, scores in feature_sets(record).items():
-        macro = scores["macro_f1"]
-        low, high = scores.get("ci95") or (_NAN, _NAN)
+    for name, entry in feature_sets(record).items():
+        macro = entry["macro_f1"]
+        low, high = entry.get("ci95") or (_NAN, _NAN)
         position = matched_position(record, name)
         beside = record.results["feature_sets"][position] if position else {}
         row = {
             "feature_set": name,
             "role": role(record, name),
-            "n_features": scores["n_features"],
+            "n_features": entry["n_features"],
             "macro_f1_mean": macro["mean"],
             "macro_f1_sd": macro["sd"],
-            "pooled_macro_f1": scores.get("pooled_macro_f1", _NAN),
+            "pooled_macro_f1": entry.get("pooled_macro_f1", _NAN),
             "ci95_low": low,
             "ci95_high": high,
-            "balanced_accuracy": _mean(scores.get("balanced_accuracy")),
-            "mcc": _mean(scores.get("mcc")),
-            "log_loss": _mean(scores.get("log_loss")),
+            "balanced_accuracy": _mean(entry.get("balanced_accuracy")),
+            "mcc": _mean(entry.get("mcc")),
+            "log_loss": _mean(entry.get("log_loss")),
             "position_set": position or "",
             "position_n_features": beside.get("n_features", _NAN),
             "position_macro_f1_mean": beside.get("macro_f1", {}).get("mean", _NAN),
@@ -126,7 +127,7 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
     for name in feature_sets(record):
         if name not in record.counts:
             continue
-        counts = record.counts[name].sum(axis=0).astype(np.float64)
+        counts = record.counts[name].sum(axis=0)
         hits, truth, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
         parts.append(
             pd.DataFrame(
@@ -134,8 +135,8 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
                     "feature_set": name,
                     "key": np.asarray(record.labels),
                     "name": list(record.label_names),
-                    "n_vertices": truth.astype(np.int64),
-                    "f1": _ratio(2 * hits, truth + predicted),
+                    "n_vertices": truth,
+                    "f1": scores.per_class_f1(counts),
                     "precision": _ratio(hits, predicted),
                     "recall": _ratio(hits, truth),
                 }
@@ -226,4 +227,4 @@ def _mean(score: Any) -> float:
 
 
 def _ratio(part: Any, whole: Any) -> Any:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

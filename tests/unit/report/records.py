@@ -1,5 +1,6 @@
 """Records of runs on two small spheres, for the tests of the report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,20 @@ def toy_results(sets, truth, labels, names, spins):
         ],
         "spin_test": test if spins else None,
     }
+
+
+def with_config(record, **changes):
+    """Return a record with other options; fold options by their names."""
+    folds = {
+        k: changes.pop(k) for k in list(changes) if k in record.config["folds"] or k == "buffer_mm"
+    }
+    config = record.config | changes | {"folds": record.config["folds"] | folds}
+    return replace(record, config=config)
+
+
+def with_sets(record, *names, notes=(), target="toy target"):
+    """Return a record with feature sets of other names."""
+    sets = record.results["feature_sets"]
+    named = dict.fromkeys(names, sets["stain"]) | {"coordinates": sets["coordinates"]}
+    results = record.results | {"feature_sets": named, "target": target}
+    return replace(record, results=results, info=record.info | {"notes": list(notes)}, nulls=[])

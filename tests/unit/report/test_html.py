@@ -135,7 +135,7 @@ def test_the_page_says_what_was_run(record):
         "n_blocks: 30",
         "after a spin 90.0 % on average (at least 87.5 %)",
         "mirrored rotations are the default",
-        "@article{Schiffer2025,",
+        "@misc{Schiffer2025,",
         "No surface of toy-162 is at hand",
     ):
         assert words in text, words

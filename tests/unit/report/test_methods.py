@@ -6,16 +6,7 @@ import pytest
 
 from cytosurf.report import methods_text
 from cytosurf.report.methods import methods
-from tests.unit.report.records import toy_record
-
-
-def with_config(record, **changes):
-    """Return a record with other options; fold options by their names."""
-    folds = {
-        k: changes.pop(k) for k in list(changes) if k in record.config["folds"] or k == "buffer_mm"
-    }
-    config = record.config | changes | {"folds": record.config["folds"] | folds}
-    return replace(record, config=config)
+from tests.unit.report.records import toy_record, with_config, with_sets
 
 
 def test_the_text_states_what_was_done(record):
@@ -31,7 +22,10 @@ def test_the_text_states_what_was_done(record):
         "5 folds",
         "The baseline was coordinates",
         "(harmonics:8)",
-        "99 uniformly random rotations (seed 7), independently in each hemisphere",
+        "99 uniformly random rotations (seed 7)",
+        "For the macro-F1 of stain minus that of coordinates each hemisphere had",
+        "For the macro-F1 of stain the rotation of the right hemisphere was the mirror image",
+        "tested under both rotation policies",
         "cytosurf 0.1.0 (python 3.11.7 and numpy 2.1.0)",
         "BigBrain surfaces (Amunts et al., 2013; a talk)",
     ):
@@ -98,15 +92,34 @@ def test_options_are_described(record, options, words):
     assert words in methods_text(with_config(record, **options))
 
 
-def test_one_hemisphere_and_mirrored_rotations_are_described(tmp_path, record):
-    """No word about the other hemisphere when there is none."""
-    left = toy_record(tmp_path, hemispheres=("L",))
-    assert "the left hemisphere of the" in methods_text(left)
-    assert "independently in each hemisphere" not in methods_text(left)
-    mirrored = [replace(n, primary=n.rotation == "mirrored") for n in record.nulls]
-    assert "mirror image of the rotation of the left" in methods_text(
-        replace(record, nulls=mirrored)
-    )
+def test_components_and_masked_weights_are_described(record):
+    """Fitted once without labels; carried with the weights of valid vertices."""
+    note = "resampled from bigbrain-164k with weights over valid vertices only"
+    joined = "neighbourhood:pca32+coordinates"
+    notes = [f"neighbourhood:pca32: {note}", f"{joined}: neighbourhood:pca32: {note}"]
+    text = methods_text(with_sets(record, "neighbourhood:pca32", joined, notes=notes))
+    assert "Principal components (neighbourhood:pca32: " in text
+    assert "fitted once, over the valid vertices of both hemispheres together" in text
+    assert "Maps measured on bigbrain-164k (neighbourhood) were carried to toy-162" in text
+    for word in ("Principal components", "were carried to", "leaving the medial wall out"):
+        assert word not in methods_text(record)
+
+
+def test_vertices_that_are_trained_on_alone_are_not_said_to_be_tested(record):
+    """From left to right only the right is tested; a run that does not know says nothing."""
+    one_way = with_config(record, scheme="left-to-right")
+    assert "was tested on" not in methods_text(one_way)
+    results = record.results | {"n_vertices_tested": 1234}
+    assert "tested on 1,234 of the vertices" in methods_text(replace(one_way, results=results))
+    results = record.results | {"n_vertices_tested": record.results["n_vertices"]}
+    assert "was tested on" not in methods_text(replace(record, results=results))
+
+
+def test_other_folds_that_were_tried_are_said(record):
+    """Fold seeds and numbers of superblocks."""
+    results = record.results | {"repeats": {"8": {}, "9": {}}, "block_sweep": {"50": {}}}
+    text = methods_text(replace(record, results=results))
+    assert "repeated with other fold seeds (8, 9) and other numbers of superblocks (50)" in text
 
 
 def test_a_record_with_little_information_still_has_methods(record):

@@ -77,10 +77,39 @@ def test_bibtex_entries_are_well_formed():
     for entry in entries:
         text = entry.bibtex
         assert text.count("{") == text.count("}")
-        keys.add(re.match(r"@article\{(\w+),", text)[1])
+        keys.add(re.match(r"@\w+\{(\w+),", text)[1])
         assert "= {}," not in text
         assert "others" not in text or "and others}" in text
     assert len(keys) == len(entries)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "fields", "absent"),
+    [
+        ("AlexanderBloch2018", "article", ["volume = {178}", "pages = {540--551}"], "eprint"),
+        ("Schiffer2025", "misc", ["eprint = {2511.01870}", "archivePrefix = {arXiv}"], "volume"),
+        (
+            "Botsch2004",
+            "inproceedings",
+            ["booktitle = {Proceedings of the Eurographics", "pages = {185--192}"],
+            "volume",
+        ),
+    ],
+)
+def test_bibtex_fields_are_those_of_the_kind_of_publication(key, kind, fields, absent):
+    """Pages are no volume, a preprint has no journal, and proceedings are a book."""
+    text = REFERENCES[key].bibtex
+    assert text.startswith(f"@{kind}{{{key},")
+    assert all(field in text for field in fields)
+    assert absent not in text
+    assert ("journal" in text) == (kind == "article")
+
+
+def test_a_meeting_without_pages_is_no_article():
+    """An abstract is cited by its meeting."""
+    found = parse_citation("Lewis et al., 2014, Tissue classification, Brain Mapping")
+    assert found.bibtex.startswith("@misc{Lewis2014,")
+    assert "howpublished = {Brain Mapping}" in found.bibtex
 
 
 def test_bibtex_escapes_what_latex_would_not_print():
