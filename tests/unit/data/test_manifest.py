@@ -265,3 +265,23 @@ def _found_by_installation(folder):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("family", "origins", "others"),
+    [
+        ("Hist", {"Amunts", "Paquola"}, {"Royer", "Margulies"}),
+        ("Micro", {"Royer", "Paquola"}, {"Amunts", "Margulies"}),
+        ("Func", {"Royer", "Margulies", "Paquola"}, {"Amunts"}),
+    ],
+)
+def test_gradients_cite_what_they_were_made_from(family, origins, others):
+    """Who warped a gradient is not who measured it, and each file cites its own origin."""
+    source = load_source("gradients")
+    files = [file for file in source.files if f"desc-{family}_G" in file.name]
+    assert files
+    for file in files:
+        cited = {citation.partition(" ")[0] for citation in file.citations}
+        assert origins <= cited
+        assert not others & cited
+    assert origins <= {citation.partition(" ")[0] for citation in source.citations}
