@@ -277,7 +277,7 @@ def _found_by_installation(folder):
 )
 def test_gradients_cite_what_they_were_made_from(family, origins, others):
     """Who warped a gradient is not who measured it, and each file cites its own origin."""
-    source = load_source("gradients")
+    source = manifest.load_source("gradients")
     files = [file for file in source.files if f"desc-{family}_G" in file.name]
     assert files
     for file in files:
