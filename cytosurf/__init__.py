@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cytosurf import data
     from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
     from cytosurf.features import FeatureSet, known_features, load_features
+    from cytosurf.nulls import SpinCorrelation, spin_correlation
     from cytosurf.report import plot_surface
     from cytosurf.runs import RunRecord, load_run
     from cytosurf.surfaces import (
@@ -49,6 +50,7 @@ __all__ = [
     "Parcellation",
     "RunRecord",
     "Space",
+    "SpinCorrelation",
     "SurfaceMap",
     "Target",
     "__version__",
@@ -65,6 +67,7 @@ __all__ = [
     "read_mesh",
     "read_parcellation",
     "resample",
+    "spin_correlation",
     "write_map",
     "write_mesh",
     "write_parcellation",
@@ -77,6 +80,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "errors": ["CytosurfError", "CytosurfWarning", "InputError"],
         "features": ["FeatureSet", "known_features", "load_features"],
+        "nulls": ["SpinCorrelation", "spin_correlation"],
         "report": ["plot_surface"],
         "runs": ["RunRecord", "load_run"],
         "surfaces": [

@@ -1,5 +1,6 @@
 """Spin tests: rotations, the assignment of vertices, p-values and what each spin keeps."""
 
+from cytosurf.nulls.correlation import SpinCorrelation, spin_correlation
 from cytosurf.nulls.multiplicity import (
     MaxStatistic,
     NullBands,
@@ -27,6 +28,7 @@ __all__ = [
     "SequentialPValue",
     "SpinAssigner",
     "SpinChunk",
+    "SpinCorrelation",
     "SpinPValue",
     "SpinQuality",
     "SpinTest",
@@ -42,6 +44,7 @@ __all__ = [
     "null_bands",
     "run_spins",
     "sequential_p_value",
+    "spin_correlation",
     "spin_labels",
     "spin_quality",
     "spin_rotations",
