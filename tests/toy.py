@@ -1,6 +1,7 @@
 """Small surfaces and maps that the tests make themselves."""
 
 import numpy as np
+from scipy import sparse
 
 from cytosurf.surfaces.mesh import Mesh
 
@@ -35,3 +36,16 @@ def icosphere(subdivisions, radius=100.0):
 def mirrored(mesh):
     """Return the mirror image across x = 0 with the same vertex order, still facing outwards."""
     return Mesh(mesh.vertices * [-1, 1, 1], mesh.faces[:, ::-1])
+
+
+def vertex_areas(mesh):
+    """Return the area of each vertex: a third of the triangles around it."""
+    return np.bincount(mesh.faces.ravel(), np.repeat(mesh.face_areas() / 3, 3), mesh.n_vertices)
+
+
+def edge_graph(mesh):
+    """Return the symmetric matrix of edge lengths."""
+    edges = mesh.edges()
+    lengths = np.linalg.norm(np.diff(mesh.vertices[edges].astype(float), axis=1)[:, 0], axis=1)
+    upper = sparse.csr_array((lengths, edges.T), shape=(mesh.n_vertices, mesh.n_vertices))
+    return upper + upper.T

@@ -9,7 +9,6 @@ from cytosurf.decoding.crossval import (
     make_decoder,
 )
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.fold_sets import repeat_folds, sweep_block_counts
 from cytosurf.decoding.folds import SCHEMES, Folds, make_folds
 from cytosurf.decoding.softmax import SoftmaxFit, fit_softmax, predict_probability
 
@@ -28,6 +27,4 @@ __all__ = [
     "make_folds",
     "percentile_interval",
     "predict_probability",
-    "repeat_folds",
-    "sweep_block_counts",
 ]

@@ -63,11 +63,12 @@ def spin_quality(
     if not index.shape == spun_keys.shape == mask.shape:
         found = f"shapes {index.shape}, {spun_keys.shape} and {mask.shape}"
         raise InputError("index, keys and mask of a spin", found, "three times (n_vertices,)")
-    return SpinQuality(
-        distinct_share(index),
-        kept_share(spun_keys, mask),
-        tuple(classes_present(spun_keys, mask).tolist()),
-    )
+    if not mask.any():
+        raise InputError("mask", "no vertex", "at least one vertex of cortex")
+    on_cortex = spun_keys[mask]
+    labelled = on_cortex > 0
+    classes = np.unique(on_cortex[labelled]).tolist()
+    return SpinQuality(distinct_share(index), float(labelled.mean()), tuple(classes))
 
 
 def distinct_share(index: npt.NDArray[np.int32]) -> float:
@@ -81,34 +82,3 @@ def distinct_share(index: npt.NDArray[np.int32]) -> float:
     0.75
     """
     return len(np.unique(index)) / len(index)
-
-
-def kept_share(spun_keys: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_]) -> float:
-    """Return the share of the mask that has a label (a key above 0) after a spin.
-
-    Raises
-    ------
-    InputError
-        If the mask is empty.
-
-    Examples
-    --------
-    >>> kept_share(np.array([1, 0, 2, 0], np.int32), np.array([True, True, True, False]))
-    0.6666666666666666
-    """
-    if not mask.any():
-        raise InputError("mask", "no vertex", "at least one vertex of cortex")
-    return float((spun_keys[mask] > 0).mean())
-
-
-def classes_present(
-    spun_keys: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int32]:
-    """Return the keys above 0 that occur in the mask after a spin, in increasing order.
-
-    Examples
-    --------
-    >>> classes_present(np.array([3, 0, 2, 9], np.int32), np.array([True, True, True, False]))
-    array([2, 3], dtype=int32)
-    """
-    return np.unique(spun_keys[mask & (spun_keys > 0)])

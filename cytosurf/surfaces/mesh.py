@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from cytosurf.errors import InputError
 
@@ -31,7 +30,7 @@ class Mesh:
     Examples
     --------
     >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
-    >>> float(mesh.vertex_areas().sum())
+    >>> float(mesh.face_areas().sum())
     0.5
     """
 
@@ -69,21 +68,7 @@ class Mesh:
         areas: npt.NDArray[np.float64] = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
         return areas
 
-    def vertex_areas(self) -> npt.NDArray[np.float64]:
-        """Return the area of each vertex in mm²: a third of the triangles around it."""
-        shares = np.repeat(self.face_areas() / 3, 3)
-        return np.bincount(self.faces.ravel(), shares, self.n_vertices).astype(np.float64)
-
     def edges(self) -> npt.NDArray[np.int32]:
         """Return each edge once, as (n_edges, 2) vertex indices with the smaller one first."""
         pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         return np.unique(pairs, axis=0)
-
-    def edge_graph(self) -> sparse.csr_array:
-        """Return the symmetric (n_vertices, n_vertices) matrix of edge lengths in mm."""
-        edges = self.edges()
-        ends = self.vertices[edges].astype(np.float64)
-        lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
-        rows, columns = np.concatenate([edges, edges[:, ::-1]]).T
-        shape = (self.n_vertices, self.n_vertices)
-        return sparse.csr_array((np.concatenate([lengths, lengths]), (rows, columns)), shape=shape)

@@ -2,9 +2,12 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 import cytosurf
 
 PACKAGE = Path(cytosurf.__file__).parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     *("data", "surfaces", "targets", "features", "decoding", "nulls", "runs", "report"),
@@ -140,6 +144,30 @@ def test_a_module_imports_only_from_its_left(path):
             continue
         assert there in ROOMS, f"{name} has no place in the order"
         assert ROOMS.index(there) < ROOMS.index(here), f"{here} must not import {name}"
+
+
+def test_every_library_that_is_imported_is_declared():
+    """What a module imports is installed with the package or an extra, not by somebody else."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {_plain(re.split(r"[>=\[]", line)[0]) for group in groups for line in group}
+    imported = {
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    names = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"cytosurf"}
+    by_module = packages_distributions()
+    undeclared = {
+        name for name in names if not declared & {_plain(d) for d in by_module.get(name, [name])}
+    }
+    assert not undeclared
+
+
+def _plain(name):
+    return name.lower().replace("_", "-")
 
 
 def test_every_module_has_a_place():

@@ -59,7 +59,7 @@ class TestRemeshCells:
         for hemisphere, cell in cells.items():
             points = meshes[hemisphere].vertices
             n_cells = len(np.unique(cell))
-            area_mm2 = meshes[hemisphere].vertex_areas().sum() / n_cells
+            area_mm2 = meshes[hemisphere].face_areas().sum() / n_cells
             assert 0.8 * 7.8 < area_mm2 < 1.4 * 7.8  # two equilateral triangles of 3 mm
             size = np.bincount(cell)
             centre = np.stack([np.bincount(cell, points[:, i]) for i in range(3)], 1)

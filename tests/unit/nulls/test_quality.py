@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cytosurf.errors import InputError
-from cytosurf.nulls.quality import classes_present, distinct_share, kept_share, spin_quality
+from cytosurf.nulls.quality import distinct_share, spin_quality
 from cytosurf.nulls.rotations import spin_rotations
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 
@@ -26,8 +26,9 @@ def test_a_permutation_is_fully_distinct(order):
 def test_counts_are_those_of_a_loop(keys, mask):
     """Kept share and classes equal what counting vertex by vertex gives."""
     on_cortex = [int(k) for k, m in zip(keys, mask, strict=True) if m]
-    assert kept_share(keys, mask) == pytest.approx(sum(k > 0 for k in on_cortex) / len(on_cortex))
-    assert classes_present(keys, mask).tolist() == sorted({k for k in on_cortex if k > 0})
+    quality = spin_quality(np.arange(30, dtype=np.int32), keys, mask)
+    assert quality.kept == pytest.approx(sum(k > 0 for k in on_cortex) / len(on_cortex))
+    assert quality.classes == tuple(sorted({k for k in on_cortex if k > 0}))
 
 
 def test_the_identity_keeps_everything(toy_spheres):

@@ -23,20 +23,13 @@ def test_arrays_are_float32_and_int32_and_cannot_be_written_to():
 
 
 def test_areas_of_a_square_are_known():
-    """Each triangle has half the square, and a vertex a third of the triangles around it."""
-    mesh = Mesh(*SQUARE)
-    assert mesh.face_areas().tolist() == [0.5, 0.5]
-    np.testing.assert_allclose(mesh.vertex_areas(), [1 / 3, 1 / 6, 1 / 3, 1 / 6])
+    """Each triangle has half the square."""
+    assert Mesh(*SQUARE).face_areas().tolist() == [0.5, 0.5]
 
 
-def test_edges_appear_once_with_their_lengths():
-    """The square has four sides and one diagonal, and the graph is symmetric."""
-    mesh = Mesh(*SQUARE)
-    assert mesh.edges().tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [2, 3]]
-    graph = mesh.edge_graph().toarray()
-    np.testing.assert_array_equal(graph, graph.T)
-    assert graph[0, 2] == pytest.approx(2**0.5)
-    assert np.count_nonzero(graph) == 10
+def test_edges_appear_once():
+    """The square has four sides and one diagonal."""
+    assert Mesh(*SQUARE).edges().tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [2, 3]]
 
 
 @pytest.mark.parametrize("subdivisions", [0, 1, 2, 3])
@@ -44,7 +37,6 @@ def test_a_closed_mesh_obeys_euler(subdivisions):
     """Vertices minus edges plus faces is 2 on a sphere, and its area approaches 4 pi r**2."""
     mesh = toy.icosphere(subdivisions)
     assert mesh.n_vertices - len(mesh.edges()) + len(mesh.faces) == 2
-    assert mesh.vertex_areas().sum() == pytest.approx(mesh.face_areas().sum())
     if subdivisions == 3:
         assert mesh.face_areas().sum() == pytest.approx(4 * np.pi * 100**2, rel=0.02)
 
@@ -54,7 +46,7 @@ def test_areas_scale_with_the_square_and_ignore_position(scale, shift):
     """Moving a mesh changes no area; scaling it changes all by the square."""
     mesh = toy.icosphere(1, radius=10)
     moved = Mesh(mesh.vertices * np.float32(scale) + np.float32(shift), mesh.faces)
-    np.testing.assert_allclose(moved.vertex_areas(), mesh.vertex_areas() * scale**2, rtol=2e-3)
+    np.testing.assert_allclose(moved.face_areas(), mesh.face_areas() * scale**2, rtol=2e-3)
 
 
 @pytest.mark.parametrize(
