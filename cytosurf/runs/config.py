@@ -29,7 +29,8 @@ class FoldConfig(BaseModel):
     n_blocks : int
         Superblocks per hemisphere.
     method : {"midthickness", "sphere"}
-        Superblocks from the remeshed midthickness (published) or contiguous on the sphere.
+        Superblocks from the remeshed midthickness (our reading of the published protocol) or
+        contiguous on the sphere.
     scheme : str
         Which superblocks share a fold; see `cytosurf.decoding.folds`.
     buffer_mm : float

@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -115,12 +116,14 @@ def read_parcellation(
     Raises
     ------
     InputError
-        As `read_map`; also if one key has different names left and right.
+        As `read_map`; also if some keys have the same name left and right and others do not.
 
     Warns
     -----
     CytosurfWarning
-        Once, if keys are used that no label table names; they are called ``label_<key>``.
+        Once, if keys are used that no label table names; they are called ``label_<key>``. Also if
+        no key has the same name left and right, as in tables that count the regions of each
+        hemisphere from 1: the regions of the right then get keys of their own.
 
     Examples
     --------
@@ -131,7 +134,7 @@ def read_parcellation(
     >>> again.names
     {1: 'cortex'}
     """
-    settled = _settled(path_or_pair, _label_parts, space, hemispheres)
+    settled = _told_apart(_settled(path_or_pair, _label_parts, space, hemispheres))
     names = _common_names([part for part, _, _ in settled])
     halves = []
     for part, part_space, side in settled:
@@ -245,6 +248,37 @@ def _common_columns(parts: list[Part]) -> tuple[str, ...]:
     )
 
 
+def _told_apart(settled: list[tuple[Part, Space, str]]) -> list[tuple[Part, Space, str]]:
+    """Give the right keys of its own where the two label tables name every shared key otherwise.
+
+    Tables that agree on some of the keys are left for `_common_names` to refuse: a name that is
+    spelt in two ways must not become two regions.
+    """
+    if len(settled) < 2:
+        return settled
+    left, right = settled[0][0], settled[1][0]
+    used_left, used_right = (set(np.unique(p.values[p.values > 0]).tolist()) for p in (left, right))
+    named = used_left & used_right & left.names.keys() & right.names.keys()
+    offset = max({*used_left, *left.names, 0})
+    largest = offset + max({*used_right, *right.names, 0})
+    alike = any(left.names[key] == right.names[key] for key in named)
+    if not named or alike or largest > np.iinfo(np.int32).max:
+        return settled
+    key = min(named)
+    warnings.warn(
+        f"{right.path}: key {key} is {right.names[key]!r}, on the left {left.names[key]!r}. The "
+        f"regions of the right are other regions, and get their key + {offset}.",
+        CytosurfWarning,
+        stacklevel=3,
+    )
+    moved = replace(
+        right,
+        values=np.where(right.values > 0, right.values + offset, 0),
+        names={key + offset: name for key, name in right.names.items() if key > 0},
+    )
+    return [settled[0], (moved, *settled[1][1:])]
+
+
 def _common_names(parts: list[Part]) -> dict[int, str]:
     """Return the names of all keys, and warn once about used keys that no table names."""
     names: dict[int, str] = {}
@@ -255,7 +289,8 @@ def _common_names(parts: list[Part]) -> dict[int, str]:
                     str(part.path),
                     f"key {key} named {name!r}",
                     f"{names[key]!r} as on the left",
-                    "Give the regions of the two hemispheres different keys.",
+                    "Spell the names alike where a key is one region on both sides, or give the "
+                    "regions of the two hemispheres different keys.",
                 )
     used = {key for part in parts for key in np.unique(part.values).tolist() if key > 0}
     nameless = sorted(used - names.keys())

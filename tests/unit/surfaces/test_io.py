@@ -256,13 +256,34 @@ class TestLabelNames:
             warnings.simplefilter("error")
             assert read_parcellation([left, right], space=TOY).names == {1: "a", 2: "b"}
 
-    def test_two_names_of_one_key_are_refused(self, tmp_path):
-        """The file, the key and both names are said."""
-        left = self.table(tmp_path, "lh.x.label.gii", [0, 1], {1: "L_V1"})
-        right = self.table(tmp_path, "rh.x.label.gii", [0, 1], {1: "R_V1"})
-        with pytest.raises(InputError, match="key 1 named 'R_V1'; expected 'L_V1'") as error:
+    def test_regions_counted_from_one_on_both_sides_are_told_apart(self, tmp_path):
+        """Tables that name no shared key alike are of other regions; the right gets other keys."""
+        keys = np.resize([0, 1, 2], N)
+        left = self.table(tmp_path, "lh.x.label.gii", keys, {1: "L_V1", 2: "L_V2", 7: "L_V7"})
+        right = self.table(tmp_path, "rh.x.label.gii", keys, {1: "R_V1", 2: "R_V2"})
+        with pytest.warns(CytosurfWarning, match=r"key 1 is 'R_V1', on the left 'L_V1'.*key \+ 7"):
+            labels = read_parcellation([left, right], space=TOY)
+        halves = [labels.hemisphere(side).keys for side in ("L", "R")]
+        np.testing.assert_array_equal(halves[0], keys)
+        np.testing.assert_array_equal(halves[1], np.where(keys > 0, keys + 7, 0))
+        names = {1: "L_V1", 2: "L_V2", 7: "L_V7", 8: "R_V1", 9: "R_V2"}
+        assert labels.names == names
+
+    def test_tables_that_agree_in_part_are_refused(self, tmp_path):
+        """One name in two spellings is not two regions: the message says what to do."""
+        left = self.table(tmp_path, "lh.x.label.gii", [0, 1, 2], {1: "V1", 2: "V2"})
+        right = self.table(tmp_path, "rh.x.label.gii", [0, 1, 2], {1: "V1", 2: "v2"})
+        with pytest.raises(InputError, match=r"key 2 named 'v2'.*Spell the names alike") as error:
             read_parcellation([left, right], space=TOY)
-        assert error.value.where == str(right)
+        assert str(right) in error.value.where
+
+    def test_keys_too_large_to_tell_apart_are_refused(self, tmp_path):
+        """Other keys must fit 32 bits like all."""
+        keys = [0, 1, 2**31 - 1]
+        left = self.table(tmp_path, "lh.x.label.gii", keys, {1: "L_V1"})
+        right = self.table(tmp_path, "rh.x.label.gii", keys, {1: "R_V1"})
+        with pytest.raises(InputError, match="different keys"):
+            read_parcellation([left, right], space=TOY)
 
     def test_what_the_tables_call_key_0_does_not_matter(self, tmp_path):
         """Key 0 is unassigned on both sides."""
