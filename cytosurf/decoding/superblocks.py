@@ -3,13 +3,14 @@
 Neighbouring vertices have nearly the same features and nearly always the same label, so folds of
 single vertices would test on what was trained on. The published protocol [1]_ therefore groups
 vertices: the fs_LR surface is coarsened by 3-fold explicit isotropic mesh decimation, each vertex
-goes to its nearest remeshed vertex, and the centroids of these blocks (*cells* here, of about 8 mm²) are
-clustered by k-means into 100 superblocks per hemisphere (about 290 vertices of fs_LR 32k each).
-Remeshing first makes k-means see cortical area rather than vertex density.
+goes to its nearest remeshed vertex, and the centroids of these blocks (*cells* here, of about
+8 mm²) are clustered by k-means into 100 superblocks per hemisphere (about 290 vertices of fs_LR 32k
+each). Remeshing first makes k-means see cortical area rather than vertex density.
 
 What the paper leaves open is chosen here: the midthickness as the surface; "3-fold" read as three
-iterations of Botsch and Kobbelt's algorithm, towards edges of 3 mm; centroids over analysed vertices alone, and
-no cells without any; k-means++ with one start; and how superblocks are dealt to folds.
+iterations of Botsch and Kobbelt's algorithm, towards edges of 3 mm; centroids over analysed
+vertices alone, and no cells without any; k-means++ with one start; and how superblocks are dealt
+to folds.
 
 k-means on the midthickness measures straight lines, and the two banks of a sulcus are close in
 straight lines: such a block can consist of two pieces of cortex. With ``method="sphere"`` the
