@@ -18,6 +18,7 @@ from cytosurf._version import __version__
 
 if TYPE_CHECKING:
     from cytosurf import data
+    from cytosurf.decoding.estimator import SoftmaxRegression
     from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
     from cytosurf.features import FeatureSet, known_features, load_features
     from cytosurf.nulls import SpinCorrelation, spin_correlation
@@ -49,6 +50,7 @@ __all__ = [
     "Mesh",
     "Parcellation",
     "RunRecord",
+    "SoftmaxRegression",
     "Space",
     "SpinCorrelation",
     "SurfaceMap",
@@ -78,6 +80,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submodules=["data"],
     submod_attrs={
+        "decoding.estimator": ["SoftmaxRegression"],
         "errors": ["CytosurfError", "CytosurfWarning", "InputError"],
         "features": ["FeatureSet", "known_features", "load_features"],
         "nulls": ["SpinCorrelation", "spin_correlation"],
