@@ -19,9 +19,11 @@ from cytosurf.nulls.sequential import (
 )
 from cytosurf.nulls.spin_test import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
+from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 
 __all__ = [
     "POLICIES",
+    "ApproximateTailP",
     "MaxStatistic",
     "NullBands",
     "Policy",
@@ -48,4 +50,5 @@ __all__ = [
     "spin_labels",
     "spin_quality",
     "spin_rotations",
+    "tail_p_value",
 ]
