@@ -7,6 +7,7 @@ which variant it is in; fs_LR surfaces are in MNI152NLin6Asym. Such a mismatch c
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
@@ -14,7 +15,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
-from scipy.ndimage import map_coordinates
+from scipy import sparse
 
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.mesh import Mesh
@@ -89,11 +90,9 @@ def sample_volume(
             "surface and image in the same space, in mm",
             "Is the surface of another space, or the affine wrong?",
         )
-    shape = (len(depths), white.n_vertices)
-    sampled = [
-        _sample(volumes[..., i], voxels, inside, order, shape) for i in range(volumes.shape[3])
-    ]
-    return np.stack(sampled, axis=1)
+    weights, used = _voxel_weights(voxels, inside, order, volumes.shape[:3], white.n_vertices)
+    values = volumes.reshape(-1, volumes.shape[3], order="F")[used].astype(np.float64)
+    return _weighted_means(weights, values)
 
 
 def labels_from_loadings(loadings: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -172,25 +171,68 @@ def _valid_affine(image: Any, where: str) -> npt.NDArray[np.float64]:
     return np.asarray(affine, dtype=np.float64)
 
 
-def _sample(
-    volume: npt.NDArray[np.float32],
+def _voxel_weights(
     voxels: npt.NDArray[np.float64],
     inside: npt.NDArray[np.bool_],
     order: int,
-    shape: tuple[int, int],
-) -> npt.NDArray[np.float64]:
-    """Return the mean over depths at each vertex; `shape` is (n_depths, n_vertices)."""
+    shape: tuple[int, ...],
+    n_vertices: int,
+) -> tuple[sparse.csr_array, npt.NDArray[np.int64]]:
+    """Return the weights of all depths together, and the voxels that they are for.
 
-    def at_points(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        found = map_coordinates(values, voxels, output=np.float64, order=order, mode="nearest")
-        total: npt.NDArray[np.float64] = np.where(inside, found, 0).reshape(shape).sum(axis=0)
-        return total
+    Parameters
+    ----------
+    voxels : (3, n_depths * n_vertices) ndarray of float64
+        Sample points in voxel coordinates, one depth after the other.
+    inside : (n_depths * n_vertices,) ndarray of bool
+        Points outside the image get no weight; those in the outer half of a border voxel get its
+        value.
+    order : int
+        0 for the voxel that holds the point, 1 for the eight around it.
+    shape : tuple of int
+        Voxels along each axis.
+    n_vertices : int
+        Vertices of the surface.
 
-    finite = np.isfinite(volume)
-    if finite.all():
-        total, weight = at_points(volume), inside.reshape(shape).sum(axis=0).astype(np.float64)
+    Returns
+    -------
+    weights : (n_vertices, n_used) sparse array
+        A row sums to the number of its points inside.
+    used : (n_used,) ndarray of int64
+        Voxel of each column, the first axis of the image changing fastest.
+    """
+    last = np.array(shape)[:, None] - 1
+    points = np.clip(voxels[:, inside], 0, last)
+    vertex = np.flatnonzero(inside) % n_vertices
+    if order == 0:
+        corners = [(np.minimum(np.floor(points + 0.5), last), np.ones(points.shape[1]))]
     else:
-        total, weight = at_points(np.where(finite, volume, 0)), at_points(finite.astype(np.float32))
-    mean = np.full(shape[1], np.nan)
+        below = np.floor(points)
+        beyond = points - below
+        corners = [
+            (
+                np.minimum(below + np.array(step)[:, None], last),
+                np.prod(np.where(np.array(step)[:, None], beyond, 1 - beyond), axis=0),
+            )
+            for step in itertools.product((0, 1), repeat=3)
+        ]
+    flat = [np.ravel_multi_index(tuple(c.astype(np.int64)), shape, order="F") for c, _ in corners]
+    used, column = np.unique(np.concatenate(flat), return_inverse=True)
+    rows = np.tile(vertex, len(corners))
+    data = np.concatenate([weight for _, weight in corners])
+    return sparse.csr_array((data, (rows, column)), shape=(n_vertices, len(used))), used
+
+
+def _weighted_means(
+    weights: sparse.csr_array, values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the means over finite values, (n_vertices, n_volumes); NaN where there are none."""
+    finite = np.isfinite(values)
+    total = weights @ np.where(finite, values, 0)
+    if finite.all():
+        weight = np.asarray(weights.sum(axis=1))[:, None]
+    else:
+        weight = weights @ finite.astype(np.float64)
+    mean = np.full(total.shape, np.nan)
     np.divide(total, weight, out=mean, where=weight > 0)
     return mean

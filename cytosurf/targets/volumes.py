@@ -30,12 +30,7 @@ def difumo64(space: Space) -> Target:
     image = data.path("difumo64", "difumo64_2mm_maps.nii.gz")
     names = difumo_names(data.path("difumo64", "labels_64_dictionary.csv"))
     cortex = greyordinate_mask()
-    loadings = np.concatenate(
-        [
-            sample_volume(image, load_mesh(FSLR32K, h, "white"), load_mesh(FSLR32K, h, "pial"))
-            for h in HEMISPHERES
-        ]
-    )
+    loadings = sample_volume(image, _both_hemispheres("white"), _both_hemispheres("pial"))
     keys = np.where(cortex, labels_from_loadings(loadings), 0)
     n_used = len(np.unique(keys[keys > 0]))
     notes = (
@@ -124,6 +119,15 @@ def julich_names(path: Path) -> dict[int, str]:
 def _unassigned(keys: npt.NDArray[np.int32], cortex: npt.NDArray[np.bool_], what: str) -> str:
     share = 1 - (keys[cortex] > 0).mean()
     return f"{share:.1%} of the cortex (greyordinates) has no {what} and is unassigned"
+
+
+def _both_hemispheres(surface: str) -> Mesh:
+    """Return a surface of both hemispheres as one mesh, so that an image is read once."""
+    left, right = (load_mesh(FSLR32K, h, surface) for h in HEMISPHERES)
+    return Mesh(
+        np.concatenate([left.vertices, right.vertices]),
+        np.concatenate([left.faces, right.faces + left.n_vertices]),
+    )
 
 
 def _julich_hemisphere(hemisphere: str) -> npt.NDArray[np.int32]:
