@@ -81,7 +81,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> model.predict([[-3.0], [3.0]]).tolist()
     ['V1', 'V2']
     >>> model.predict_proba([[1.0]]).round(2).tolist()
-    [[0.2, 0.8]]
+    [[0.24, 0.76]]
     """
 
     def __init__(

@@ -75,7 +75,7 @@ def solve_softmax(
     ...     x, np.arange(3), np.ones(3), C=1.0, fit_intercept=True, tol=1e-12, max_iter=100
     ... )
     >>> coefficients.round(3).ravel().tolist(), converged
-    ([-0.588, 0.0, 0.588], True)
+    ([-0.623, 0.0, 0.623], True)
     """
     n_classes = int(index.max()) + 1
     share = weight / weight.sum()
