@@ -8,6 +8,7 @@ from cytosurf.nulls.multiplicity import (
     max_statistic,
     null_bands,
 )
+from cytosurf.nulls.parcels import parcel_centroids, spin_parcels
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
 from cytosurf.nulls.quality import SpinQuality, spin_quality
 from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
@@ -44,10 +45,12 @@ __all__ = [
     "leading_spins",
     "max_statistic",
     "null_bands",
+    "parcel_centroids",
     "run_spins",
     "sequential_p_value",
     "spin_correlation",
     "spin_labels",
+    "spin_parcels",
     "spin_quality",
     "spin_rotations",
     "tail_p_value",
