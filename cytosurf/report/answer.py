@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cytosurf.runs.record import NullRecord, RunRecord
 
 _LEVEL = 0.05
+_WEAK_LEVEL = 0.1  # up to here a p-value is called weak evidence instead of none
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def answer(record: RunRecord) -> Answer:
 
 def _question(record: RunRecord, features: str, baseline: str | None) -> str:
     k = len(record.labels)
-    beyond = f", and better than {baseline} does" if baseline else ""
+    beyond = f", and better than {baseline}" if baseline else ""
     return (
         f"Does {features} predict the {k} classes of {record.results['target']} in parts of the "
         f"cortex that the decoder has not seen{beyond}?"
@@ -146,42 +147,67 @@ def _spin_sentence(test: NullRecord) -> str:
 
 
 def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRecord | None) -> str:
-    position = matched_position(record, features)
-    behind = False
-    if position:
-        behind = float(np.mean(fold_differences(record, features, position))) <= 0
-    target = record.results["target"]
-    significant = test is not None and (test.p if test.p_holm is None else test.p_holm) <= _LEVEL
     if test is None:
         text = (
             "No spin test belongs to this comparison, so it is not known how often label maps of "
             "the same smoothness at random places would score as well."
         )
-    elif significant:
-        what = (
-            f"advantage of {features} over {baseline}" if test.baseline else f"score of {features}"
+    else:
+        text = _verdict(test, features, baseline, record.results["target"])
+    position = matched_position(record, features)
+    if position is None:
+        return text
+    differences = np.array(fold_differences(record, features, position))
+    if float(np.nanmean(differences)) <= 0:
+        link = "But" if test is not None and _decisive_p(test) <= _WEAK_LEVEL else "Besides,"
+        return (
+            f"{text} {link} {position}, which knows only where a vertex lies and has about as many "
+            f"columns, does as well or better: nothing here shows that {features} carries "
+            "information beyond position."
         )
+    ahead = (
+        f"{text} {features} is also ahead of {position}, position with about as many columns, in "
+        f"{int((differences > 0).sum())} of {len(differences)} folds"
+    )
+    tested = test is None or test.baseline == position
+    return f"{ahead}." if tested else f"{ahead}; the spin test is not about that difference."
+
+
+def _decisive_p(test: NullRecord) -> float:
+    """Return the p-value that decides: corrected where several targets were tested."""
+    return test.p if test.p_holm is None else test.p_holm
+
+
+def _verdict(test: NullRecord, features: str, baseline: str | None, target: str) -> str:
+    """Read a p-value in words that are as graded as it is, and say how well it is known."""
+    what = f"advantage of {features} over {baseline}" if test.baseline else f"score of {features}"
+    claim = (
+        f"{features} tells more about {target}"
+        f"{f' than {baseline}' if test.baseline else ' than smooth maps do by accident'}"
+    )
+    p = _decisive_p(test)
+    if p <= _LEVEL:
         text = (
             f"The {what} is larger than label maps of the same smoothness at random places "
             f"usually give, so it is unlikely to be an accident of smoothness alone."
         )
+    elif p <= _WEAK_LEVEL:
+        text = (
+            f"The {what} is larger than most label maps of the same smoothness at random places "
+            f"give, but too many do as well to set an accident of smoothness aside: weak evidence "
+            f"that {claim}, neither shown nor ruled out."
+        )
     else:
         text = (
             "Label maps of the same smoothness at random places often do as well: this run gives "
-            f"no good evidence that {features} tells more about {target}"
-            f"{f' than {baseline}' if test.baseline else ' than smooth maps do by accident'}."
+            f"no good evidence that {claim}. It does not show the opposite either."
         )
-        if 1 / (len(test.null) + 1) > _LEVEL:
-            text += f" With {len(test.null)} spins no smaller p was possible: run more."
-    if behind:
-        link = "But" if significant else "Besides,"
-        text += (
-            f" {link} {position}, which knows only where a vertex lies and has about as many "
-            f"columns, does as well or better: nothing here shows that {features} carries "
-            "information beyond position."
-        )
-    elif position:
-        text += f" {features} is also ahead of {position}, position with about as many columns."
+    n = len(test.null)
+    if 1 / (n + 1) > _LEVEL:
+        return f"{text} With {n} spins no smaller p was possible: run more."
+    low, high = test.p_ci95
+    if test.p_holm is None and low <= _LEVEL <= high:
+        text += f" With {n:,} spins p may still come to lie on either side of {_LEVEL:g}: run more."
     return text
 
 

@@ -20,6 +20,7 @@ from cytosurf.report.formatting import format_p, shorten
 from cytosurf.report.selection import (
     detailed_sets,
     feature_sets,
+    joined_sets,
     primary_test,
     role,
 )
@@ -35,12 +36,12 @@ _SPARE_COLOURS = ("#2a9d8f", "#7db8e0", "#a63d57", "#6b8e23")
 _INK = "#222222"
 _FAINT = "#e4e4e4"
 MOST_NAMED_CLASSES = 100  # above, charts do not name classes
-_FEW_CLASSES = 20  # up to here a confusion matrix shows percentages in its cells
-_VERY_FEW_CLASSES = 10  # and up to here also counts
+FEW_CLASSES = 20  # up to here a confusion matrix shows percentages in its cells
+VERY_FEW_CLASSES = 10  # and up to here also counts
 
 
 def folds_figure(record: RunRecord) -> Figure:
-    """Return the macro-F1 of every fold for every feature set, with lines that join a fold.
+    """Return the macro-F1 of every fold for every feature set; lines join a fold (`joined_sets`).
 
     The vertical bar is the mean over folds; the diamond below each row is the pooled macro-F1
     with its 95 % block-bootstrap interval.
@@ -50,7 +51,10 @@ def folds_figure(record: RunRecord) -> Figure:
     axes = figure.subplots()
     rows = np.arange(len(sets))
     folds = np.array([s["macro_f1"]["folds"] for s in sets.values()], dtype=float)
-    axes.plot(folds, rows, color="#bbbbbb", lw=0.8, zorder=1)
+    joined = joined_sets(record)
+    if joined:
+        in_order = [list(sets).index(name) for name in joined]
+        axes.plot(folds[in_order], rows[in_order], color="#bbbbbb", lw=0.8, zorder=1)
     for row, (name, scores) in enumerate(sets.items()):
         colour = ROLE_COLOURS[role(record, name)]
         mean = scores["macro_f1"]["mean"]
@@ -68,10 +72,10 @@ def folds_figure(record: RunRecord) -> Figure:
     _clean(axes, grid="x")
     roles = dict.fromkeys(role(record, name) for name in sets)
     handles = [Line2D([], [], marker="o", ls="", color=ROLE_COLOURS[r], label=r) for r in roles]
-    handles += [
-        Line2D([], [], color="#bbbbbb", lw=1, label="same fold"),
-        Line2D([], [], marker="D", ms=4, color=_INK, lw=1.2, label="pooled, 95 % interval"),
-    ]
+    if joined:
+        handles.append(Line2D([], [], color="#bbbbbb", lw=1, label="same fold"))
+    pooled = Line2D([], [], marker="D", ms=4, color=_INK, lw=1.2, label="pooled, 95 % interval")
+    handles.append(pooled)
     figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False, fontsize=8)
     return figure
 
@@ -119,7 +123,7 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
     order = scores[shown[0]].sort_values(ascending=False, kind="stable").index
     rows = np.arange(len(order))
     named = len(rows) <= MOST_NAMED_CLASSES
-    pitch = 0.30 if len(rows) <= _FEW_CLASSES else 0.19 if named else 0.02
+    pitch = 0.30 if len(rows) <= FEW_CLASSES else 0.19 if named else 0.02
     figure = Figure(figsize=(_WIDTH, 1.0 + pitch * len(rows)), layout="constrained")
     axes = figure.subplots()
     values = scores.loc[order, shown].to_numpy()
@@ -142,7 +146,7 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
         for key in order
     ]
     if named:
-        axes.set_yticks(rows, names, fontsize=8 if len(rows) <= _FEW_CLASSES else 6.5)
+        axes.set_yticks(rows, names, fontsize=8 if len(rows) <= FEW_CLASSES else 6.5)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(rows)} classes, the best on top")
@@ -173,9 +177,9 @@ def confusion_figure(record: RunRecord, name: str) -> Figure:
     counts = record.counts[name].sum(axis=0)
     k = len(counts)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = _WIDTH * (0.72 if k <= _VERY_FEW_CLASSES else 1.0)
+    side = _WIDTH * (0.72 if k <= VERY_FEW_CLASSES else 1.0)
     figure = Figure(
-        figsize=(side, side * (0.86 if k <= _FEW_CLASSES else 0.74)), layout="constrained"
+        figsize=(side, side * (0.86 if k <= FEW_CLASSES else 0.74)), layout="constrained"
     )
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=share.max() or 1, interpolation="nearest")
@@ -185,7 +189,7 @@ def confusion_figure(record: RunRecord, name: str) -> Figure:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true (vertices)" if k <= MOST_NAMED_CLASSES else "true")
     axes.set_title(name, fontsize=10, loc="left", weight="bold")
-    if k <= _FEW_CLASSES:
+    if k <= FEW_CLASSES:
         _write_cells(axes, share, counts)
     bar = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02)
     bar.outline.set_visible(False)
@@ -238,7 +242,7 @@ def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
 def _name_classes(axes: Axes, names: Sequence[str], n_vertices: npt.NDArray[np.int64]) -> None:
     """Label the rows and columns of a confusion matrix, as far as there is room."""
     k = len(names)
-    few = k <= _FEW_CLASSES
+    few = k <= FEW_CLASSES
     if k > MOST_NAMED_CLASSES:
         axes.set_xticks([])
         axes.set_yticks([])
@@ -261,7 +265,7 @@ def _name_classes(axes: Axes, names: Sequence[str], n_vertices: npt.NDArray[np.i
 
 def _write_cells(axes: Axes, share: np.ndarray, counts: np.ndarray) -> None:
     """Write percentages (and counts, if there is room) into the cells of a confusion matrix."""
-    with_counts = len(share) <= _VERY_FEW_CLASSES
+    with_counts = len(share) <= VERY_FEW_CLASSES
     for (i, j), value in np.ndenumerate(share):
         colour = "white" if value > 0.55 * share.max() else _INK
         text = f"{100 * value:.0f}"

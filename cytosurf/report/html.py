@@ -89,7 +89,10 @@ def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, 
         "map_note": map_note,
         "detail_note": page_figures.detail_note(record),
         "circular": listed(circular_sets(record)),
-        "warnings": _warnings(record),
+        "warnings": _texts(record, "warnings"),
+        "notes": _texts(record, "notes"),
+        "balanced": not record.config.get("classifier"),
+        "beyond_baseline": any(null.baseline for null in record.nulls),
         "sources_table": page_tables.sources(record),
         "methods": section,
         "bibtex": "\n\n".join(r.bibtex for r in section.references),
@@ -126,6 +129,7 @@ def _run_table(record: RunRecord) -> PageTable:
             ("Baseline", listed(names_with_role(record, "baseline"))),
             ("Vertices valid in every feature set", _count(results.get("n_vertices_mask"))),
             ("Vertices analysed (also labelled)", _count(results.get("n_vertices"))),
+            ("Vertices tested", _count(results.get("n_vertices_tested"))),
             ("Folds", f"{results.get('n_folds', '')}, made of {n_blocks} superblocks"),
             ("Seed", record.config.get("seed")),
             ("Spins", _count(spin_test.get("n_spins")) or "none"),
@@ -139,8 +143,10 @@ def _run_table(record: RunRecord) -> PageTable:
     )
 
 
-def _warnings(record: RunRecord) -> list[str]:
-    return [str(t) for key in ("warnings", "notes") for t in record.info.get(key) or []]
+def _texts(record: RunRecord, key: str) -> list[str]:
+    """Return the warnings or notes of a run; what a joined set repeats of its parts is left out."""
+    texts = [str(text) for text in record.info.get(key) or []]
+    return [text for text in texts if text.partition(": ")[2] not in texts]
 
 
 def _spin_quality(record: RunRecord) -> list[str]:
@@ -148,7 +154,9 @@ def _spin_quality(record: RunRecord) -> list[str]:
     quality = (record.results.get("spin_test") or {}).get("quality") or {}
     return [
         f"{policy.capitalize()} rotations: after a spin {_share(shares['kept'])} of the vertices "
-        f"of the mask had a label, taken from {_share(shares['distinct'])} of all vertices."
+        "in the mask carried a label; on the others the medial wall, or cortex without a label, "
+        f"had come to lie. The labels came from {_share(shares['distinct'])} of all vertices, "
+        "because one vertex can be the nearest of several."
         for policy, shares in quality.items()
     ]
 

@@ -13,9 +13,9 @@ from cytosurf.report import figures, maps
 from cytosurf.report.cortex import Scene
 from cytosurf.report.embed import data_uri, png_uri, svg_uri
 from cytosurf.report.formatting import listed
-from cytosurf.report.selection import detailed_sets, feature_sets
+from cytosurf.report.selection import detailed_sets, feature_sets, joined_sets
 from cytosurf.report.surface_plot import scene_of
-from cytosurf.report.tables import confusion_table
+from cytosurf.report.tables import confusion_table, per_class_table
 from cytosurf.surfaces.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -44,10 +44,11 @@ def folds(record: RunRecord) -> PageFigure:
         for name, s in feature_sets(record).items()
         if len(values := np.array(s["macro_f1"]["folds"], dtype=float))
     ]
+    lines = " Grey lines join the same fold." if joined_sets(record) else ""
     return PageFigure(
         svg_uri(figures.folds_figure(record)),
         "Macro-F1 of every fold (points), their mean (bar), and the pooled macro-F1 with its 95 % "
-        "block-bootstrap interval (diamond). Grey lines join the same fold. In brackets: columns.",
+        f"block-bootstrap interval (diamond).{lines} In brackets: columns.",
         f"Macro-F1 over folds: {'; '.join(ranges)}.",
     )
 
@@ -81,11 +82,32 @@ def confusions(record: RunRecord) -> list[PageFigure]:
     return [
         PageFigure(
             svg_uri(figures.confusion_figure(record, name)),
-            f"Confusion matrix of {name}: each row is a true class and adds up to 1.",
-            f"Confusion matrix of {name}; its counts are in the file below.",
+            f"Confusion matrix of {name}. A row is a true class: {_cells(record)}.",
+            f"Confusion matrix of {name}, {_recall(record, name)}; its counts are in the file "
+            "below.",
         )
         for name in _detailed(record)
     ]
+
+
+def _cells(record: RunRecord) -> str:
+    """Say what the cells of a confusion matrix show."""
+    if len(record.labels) > figures.FEW_CLASSES:
+        return "the colour is the share of its vertices"
+    below = ", and below their number" if len(record.labels) <= figures.VERY_FEW_CLASSES else ""
+    return f"per cent of its vertices{below}"
+
+
+def _recall(record: RunRecord, name: str) -> str:
+    """Say of which class most is found, and of which least."""
+    table = per_class_table(record)
+    found = table[(table["feature_set"] == name) & (table["n_vertices"] > 0)]
+    rows = found.sort_values("recall", kind="stable").to_dict("records")
+    worst, best = rows[0], rows[-1]
+    return (
+        f"most found class {best['name']} ({100 * best['recall']:.0f} %), "
+        f"least found {worst['name']} ({100 * worst['recall']:.0f} %)"
+    )
 
 
 def confusion_files(record: RunRecord) -> list[tuple[str, str, str]]:
@@ -132,6 +154,12 @@ def _detailed(record: RunRecord) -> list[str]:
     return detailed_sets(record, _DETAILED_WITH_MANY_CLASSES if many else _DETAILED)
 
 
+def _wrong(record: RunRecord, names: list[str]) -> str:
+    """Name feature sets with their share of vertices predicted wrong."""
+    shares = [(record.prediction[n] != record.truth)[record.truth > 0].mean() for n in names]
+    return listed([f"{n} ({100 * s:.0f} %)" for n, s in zip(names, shares, strict=True)])
+
+
 def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
     palette = not _MANY_CLASSES < len(record.labels) <= figures.MOST_NAMED_CLASSES
     predicted = [name for name in _detailed(record) if name in record.prediction]
@@ -141,7 +169,8 @@ def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
         PageFigure(
             png_uri(maps.truth_and_prediction_figure(record, scene, predicted), palette=palette),
             "The target, and what each feature set predicts for it. Each vertex is predicted by "
-            "the model of the fold that did not see it. Grey: not analysed.",
+            "the model of the fold that did not see it, so some borders are those of superblocks "
+            "and not of the cortex. Grey: not analysed.",
             f"Truth and prediction from {listed(predicted)}: {views}.",
         ),
     ]
@@ -150,7 +179,7 @@ def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
             PageFigure(
                 png_uri(maps.errors_figure(record, scene, predicted)),
                 "Where the held-out prediction is right and wrong.",
-                f"Errors of {listed(predicted)}: {views}.",
+                f"Errors of {_wrong(record, predicted)}: {views}.",
             )
         )
     if with_probability:
@@ -158,7 +187,8 @@ def _draw_maps(record: RunRecord, scene: Scene) -> list[PageFigure]:
             PageFigure(
                 png_uri(maps.uncertainty_figure(record, scene, with_probability)),
                 "Entropy of the held-out class probabilities, relative to that of equally likely "
-                "classes: 0 is certain, 1 is no idea.",
+                "classes: 0 is certain, 1 is no idea. It is not calibrated: certain is not "
+                "the same as right.",
                 f"Uncertainty of {listed(with_probability)}: {views}.",
             )
         )

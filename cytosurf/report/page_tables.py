@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
 from cytosurf.report.formatting import format_p, interval, number
-from cytosurf.report.selection import feature_sets, primary_pair
+from cytosurf.report.selection import detailed_sets, feature_sets, primary_pair
 from cytosurf.report.tables import (
     differences_table,
     per_class_table,
@@ -19,6 +19,8 @@ from cytosurf.report.tables import (
 
 if TYPE_CHECKING:
     from cytosurf.runs.record import RunRecord
+
+_WIDEST = 6  # feature sets side by side, so that a table fits on a printed page
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def spin_tests(record: RunRecord) -> PageTable:
 def per_class(record: RunRecord) -> PageTable:
     """Return the pooled F1 of every class for every feature set."""
     table = per_class_table(record)
-    shown = [name for name in feature_sets(record) if name in record.counts]
+    there = [name for name in feature_sets(record) if name in record.counts]
+    shown = there if len(there) <= _WIDEST else detailed_sets(record, _WIDEST)
+    others = "" if shown == there else f" All {len(there)} feature sets are in per_class.tsv."
     scores_of = {(row["key"], row["feature_set"]): row["f1"] for row in table.to_dict("records")}
     first = table[table["feature_set"] == shown[0]].to_dict("records")
     rows = [
@@ -166,7 +170,7 @@ def per_class(record: RunRecord) -> PageTable:
     ]
     return PageTable(
         "per-class",
-        "F1 of each class, pooled over folds.",
+        f"F1 of each class, pooled over folds.{others}",
         ("Class", "Key", "Vertices", *shown),
         tuple(rows),
     )

@@ -14,6 +14,7 @@ ROLES = ("features", "baseline", "matched position", "reference")
 _FUNCTIONAL_FEATURES = ("func", "fc-gradients")
 _FUNCTIONAL_TARGETS = ("yeo", "schaefer", "difumo")
 
+_MOST_JOINED_SETS = 6
 _COMPONENTS = re.compile(r":pca\d+$")
 _WARPED = re.compile(
     r"(?:\S+: )?(?P<set>\S+): resampled from (?P<space>\S+) with weights over valid vertices"
@@ -82,6 +83,15 @@ def detailed_sets(record: RunRecord, limit: int) -> list[str]:
     wanted += names_with_role(record, "features", "baseline", "matched position")
     ordered = dict.fromkeys(name for name in wanted if name in record.counts)
     return list(ordered)[:limit]
+
+
+def joined_sets(record: RunRecord) -> list[str]:
+    """Return the feature sets whose folds are joined by lines: all but references, if they are few.
+
+    Between many sets in no order of meaning, lines would hide the points.
+    """
+    names = [name for name in feature_sets(record) if role(record, name) != "reference"]
+    return names if 1 < len(names) <= _MOST_JOINED_SETS else []
 
 
 def circular_sets(record: RunRecord) -> list[str]:

@@ -45,7 +45,7 @@ def test_the_answer_says_what_score_what_baselines_and_what_p(record):
     assert "independent rotations" in said.found
     assert said.question == (
         "Does stain predict the 3 classes of toy target in parts of the cortex that the decoder "
-        "has not seen, and better than coordinates does?"
+        "has not seen, and better than coordinates?"
     )
 
 
@@ -70,22 +70,51 @@ def test_differences_are_counted_fold_by_fold(record):
     [
         (0.001, -0.1, ["unlikely to be an accident", "also ahead of harmonics:8"]),
         (0.001, 0.1, ["unlikely to be an accident", "But harmonics:8", "beyond position"]),
-        (0.4, -0.1, ["no good evidence", "also ahead of harmonics:8"]),
+        (0.06, -0.1, ["weak evidence that stain tells more", "neither shown nor ruled out"]),
+        (0.06, 0.1, ["weak evidence that stain tells more", "But harmonics:8"]),
+        (0.4, -0.1, ["no good evidence", "not show the opposite", "also ahead of harmonics:8"]),
         (0.4, 0.1, ["no good evidence", "Besides, harmonics:8"]),
     ],
 )
 def test_the_reading_follows_from_p_and_position(record, p, gain, phrases):
-    """A small p with position ahead is not information beyond position."""
+    """A small p with position ahead is not information beyond position; 0.06 is not nothing."""
     shows = answer(with_test(with_position(record, gain), p)).shows
     assert all(phrase in shows for phrase in phrases)
     assert ("unlikely" in shows) == (p < 0.05)
+    assert ("no good evidence" in shows) == (p > 0.1)
+
+
+def test_no_p_is_called_not_significant_or_no_effect(record):
+    """A p-value above a level is not evidence of absence."""
+    for p in (0.001, 0.05, 0.051, 0.1, 0.5, 1.0):
+        shows = answer(with_test(record, p)).shows
+        assert "significant" not in shows
+        assert "no effect" not in shows
+
+
+@pytest.mark.parametrize(("p", "open_question"), [(0.001, False), (0.045, True), (0.06, True)])
+def test_a_p_that_more_spins_could_move_across_the_level_is_said(record, p, open_question):
+    """When the interval of the rate holds 0.05, the number of spins is too small to tell."""
+    shows = answer(with_test(record, p)).shows
+    assert ("may still come to lie on either side of 0.05" in shows) == open_question
 
 
 def test_the_corrected_p_decides(record):
-    """After Holm's correction 0.03 may be no evidence."""
+    """After Holm's correction 0.03 may be weak evidence, or none."""
     said = answer(with_test(record, 0.03, p_holm=0.09))
-    assert "no good evidence" in said.shows
+    assert "weak evidence" in said.shows
     assert "0.090 after Holm's correction" in said.found
+    assert "either side" not in said.shows
+    assert "no good evidence" in answer(with_test(record, 0.04, p_holm=0.12)).shows
+
+
+def test_position_as_the_baseline_is_what_the_test_is_about(record):
+    """Only another difference than the tested one is said not to be tested."""
+    ahead = with_test(with_position(record, -0.1), 0.001)
+    assert "the spin test is not about that difference" in answer(ahead).shows
+    test = replace(ahead.nulls[0], baseline="harmonics:8")
+    assert "not about" not in answer(replace(ahead, nulls=[test])).shows
+    assert "not about" not in answer(replace(ahead, nulls=[])).shows
 
 
 def test_too_few_spins_are_said(record):

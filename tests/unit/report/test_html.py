@@ -10,8 +10,8 @@ from cytosurf.report import page_figures, render_report, write_report
 from tests.unit.report.records import toy_meshes, toy_record
 
 NASTY = '<script>alert("x")</script> & <b>'
-TABLES = ("run", "inputs", "scores", "differences", "spin-tests", "per-class", "sources")
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+TABLES = ("run", "scores", "differences", "spin-tests", "per-class", "sources", "inputs")
+VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
@@ -91,6 +91,7 @@ def test_the_page_holds_every_table_and_figure(page):
     assert sections == [
         *("Answer", "What was run", "Scores", "Spin test", "Classes", "Confusion", "Maps"),
         *("Warnings and notes", "Data sources", "Methods", "References"),
+        "Configuration and checksums",
     ]
 
 
@@ -135,10 +136,48 @@ def test_the_page_says_what_was_run(record):
         "n_blocks: 30",
         "after a spin 90.0 % on average (at least 87.5 %)",
         "mirrored rotations are the default",
+        "cut off from position as well",
+        "being ahead in every fold is not a test",
+        "no class was tested by itself",
+        "all classes weigh the same",
         "@misc{Schiffer2025,",
         "No surface of toy-162 is at hand",
     ):
         assert words in text, words
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_notes_that_a_joined_set_repeats_are_given_once(record):
+    """The notes of A and those of A+B: A are the same."""
+    record.info["notes"] = ["hist: carried", "hist+layers: hist: carried", "hist+layers: joined"]
+    text = Page(render_report(record)).text
+    assert text.count("hist: carried") == 1
+    assert "hist+layers: joined" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_another_classifier_does_is_not_claimed(record):
+    """Balanced weights are those of the softmax regression."""
+    other = replace(record, config=record.config | {"classifier": "GaussianNB()"})
+    assert "all classes weigh the same" not in Page(render_report(other)).text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_vertices_that_were_tested_are_counted_where_the_run_says(record):
+    """From one hemisphere to the other only one is tested."""
+    assert "Vertices tested" not in Page(render_report(record)).text
+    results = record.results | {"n_vertices_tested": 1234}
+    assert "Vertices tested 1,234" in Page(render_report(replace(record, results=results))).text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_long_names_break_after_a_sign(record):
+    """And not in the middle of a word; what is markup in a name stays text."""
+    sets = record.results["feature_sets"]
+    renamed = {"<b>+hist:pca2" if k == "stain" else k: v for k, v in sets.items()}
+    results = record.results | {"feature_sets": renamed, "differences": []}
+    page = render_report(replace(record, results=results, nulls=[]))
+    assert "&lt;b&gt;+<wbr>hist:<wbr>pca2" in page
 
 
 def test_names_are_escaped_everywhere(tmp_path):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -28,6 +29,36 @@ def test_alternative_texts_hold_the_numbers(record):
     folds = record.results["feature_sets"]["stain"]["macro_f1"]["folds"]
     assert f"stain {min(folds):.3f} to {max(folds):.3f}" in page_figures.folds(record).alt
     assert f"observed {record.nulls[0].observed:.3f}" in page_figures.nulls(record).alt
+
+
+def test_alternative_texts_of_matrices_and_errors_hold_numbers(record):
+    """The class found best and worst, and the share of errors."""
+    alt = page_figures.confusions(record)[0].alt
+    assert "most found class class" in alt
+    assert alt.count(" %)") == 2
+    wrong = (record.prediction["stain"] != record.truth)[record.truth > 0].mean()
+    maps, _ = page_figures.surface_maps(record, toy_meshes())
+    assert f"stain ({100 * wrong:.0f} %)" in maps[1].alt
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "words"), [(3, "below their number"), (15, "per cent of its"), (64, "colour")]
+)
+def test_captions_of_matrices_say_what_the_cells_hold(tmp_path, n_classes, words):
+    """Percentages and counts, percentages alone, or colours alone."""
+    record = toy_record(tmp_path, n_classes=n_classes)
+    caption = page_figures.confusions(record)[0].caption
+    assert words in caption
+    assert ("below" in caption) == (n_classes == 3)
+
+
+def test_folds_of_many_sets_are_not_joined(record):
+    """Lines between sets in no order would hide the points, and the caption then knows of none."""
+    assert "Grey lines" in page_figures.folds(record).caption
+    sets = record.results["feature_sets"]
+    many = sets | {f"set{i}": sets["stain"] for i in range(6)}
+    record = replace(record, results=record.results | {"feature_sets": many})
+    assert "Grey lines" not in page_figures.folds(record).caption
 
 
 def test_counts_of_every_set_can_be_saved_from_the_page(record):

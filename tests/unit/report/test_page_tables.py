@@ -84,3 +84,18 @@ def test_facts_leave_out_what_is_empty():
     """Nothing is said about what is not known; 0 is known."""
     pairs = [("a", 0), ("b", None), ("c", ""), ("d", []), ("e", "x")]
     assert page_tables.facts("n", "c", pairs).rows == (("a", "0"), ("e", "x"))
+
+
+def test_the_table_of_classes_fits_on_a_page(record):
+    """Of many feature sets the most important ones are shown, and the file with all is named."""
+    table = page_tables.per_class(record)
+    assert table.headers[3:] == ("stain", "coordinates", "harmonics:8")
+    assert "per_class.tsv" not in table.caption
+    sets, counts = record.results["feature_sets"], record.counts
+    names = [f"set{i}" for i in range(6)]
+    results = record.results | {"feature_sets": sets | dict.fromkeys(names, sets["stain"])}
+    many = replace(record, results=results, counts=counts | dict.fromkeys(names, counts["stain"]))
+    table = page_tables.per_class(many)
+    assert table.headers[3:6] == ("stain", "coordinates", "harmonics:8")
+    assert len(table.headers) == 3 + 6
+    assert "All 9 feature sets are in per_class.tsv." in table.caption
