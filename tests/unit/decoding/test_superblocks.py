@@ -252,7 +252,11 @@ class TestCheckMatched:
 
     def test_real_fs_lr_is_matched(self, conte69):
         """fs_LR 32k has matched vertices, on an asymmetric real midthickness."""
-        check_matched(conte69[0])
+        left, right = conte69[0].values()
+        check_matched({"L": left, "R": right})
+        moved = Mesh(np.roll(right.vertices, 5000, axis=0), right.faces)
+        with pytest.raises(InputError, match="matched vertex order"):
+            check_matched({"L": left, "R": moved})
 
     def test_fsaverage_is_not_matched(self):
         """fsaverage5 has the same triangles left and right, but its vertices are not matched."""

@@ -254,8 +254,11 @@ class TestBadSpheres:
 
     def test_single_hemisphere_may_take_mirrored_spins(self, toy_spheres):
         """With one hemisphere there is nothing to mirror."""
-        assigner = SpinAssigner({"R": turned(toy_spheres["R"])})
-        assigner.assign(spin_rotations(0, 0, "mirrored"))
+        sphere = turned(toy_spheres["R"])
+        rotations = spin_rotations(0, 0, "mirrored")
+        source = SpinAssigner({"R": sphere}).assign(rotations)
+        moved = sphere.vertices @ rotations["R"]
+        assert np.array_equal(source, cKDTree(moved).query(sphere.vertices)[1])
 
     def test_missing_or_broken_rotation(self, toy_spheres):
         """Each hemisphere needs a rotation that is one."""

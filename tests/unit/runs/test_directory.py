@@ -45,6 +45,7 @@ def test_a_relative_folder_is_fine(tmp_path, monkeypatch):
     """A name alone is a folder in the current one."""
     monkeypatch.chdir(tmp_path)
     check_writable(Path("run"))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("below", ["", "run", "a/b"])
@@ -82,6 +83,9 @@ def test_what_a_killed_run_left_under_temporary_names_is_no_obstacle(tmp_path):
     """A run that was killed while it wrote its first file can be started again."""
     (tmp_path / ".tmp-x3d-config.yaml").touch()
     check_same_config(tmp_path, make_config(ASKED))
+    (tmp_path / "x3d-config.yaml").touch()
+    with pytest.raises(InputError, match="a folder with other files in it"):
+        check_same_config(tmp_path, make_config(ASKED))
 
 
 @pytest.mark.parametrize("key", [*OTHER, *OTHER_FOLDS])
@@ -102,7 +106,9 @@ def test_a_run_with_another_option_is_refused_by_its_name(tmp_path, key):
 def test_the_same_run_with_more_spins_or_processes_is_continued(tmp_path):
     """Neither the number of spins nor that of processes makes another run."""
     write_config(tmp_path, make_config(ASKED))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     check_same_config(tmp_path, make_config(ASKED | {"spins": 1000, "jobs": 7}))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_changed_data_are_refused_by_name(tmp_path):

@@ -53,13 +53,17 @@ def test_a_space_of_the_users_own_has_no_known_count():
     """Any template and density may be named; its count is then not checked."""
     mouse = Space("mouse", "5k")
     assert mouse.n_vertices is None
-    check_vertex_count(5000, mouse, ("L",), "map")
+    check_vertex_count(5001, mouse, ("L",), "map")
+    with pytest.raises(InputError, match="the same number of vertices in both hemispheres"):
+        check_vertex_count(5001, mouse, ("L", "R"), "map")
 
 
 @pytest.mark.parametrize("hemispheres", [("L",), ("R",), ("L", "R")])
 def test_hemispheres_that_exist_pass(hemispheres):
     """One or both hemispheres, the left one first."""
     check_hemispheres(hemispheres, "map")
+    with pytest.raises(InputError, match="found hemispheres"):
+        check_hemispheres((*hemispheres, "L"), "map")
 
 
 @pytest.mark.parametrize("hemispheres", [(), ("R", "L"), ("left",), ("L", "L"), "L", ["L", "R"]])

@@ -11,14 +11,18 @@ from tests import toy
 
 def test_a_closed_outward_sphere_passes(icosphere):
     """A sphere of any constant radius around the origin is accepted."""
-    check_sphere(icosphere)
-    check_sphere(toy.icosphere(1, radius=1.0))
+    for sphere in (icosphere, toy.icosphere(1, radius=1.0)):
+        check_sphere(sphere)
+        assert sphere_coverage(sphere) == pytest.approx(1)
 
 
 def test_radii_may_vary_as_much_as_on_real_spheres(icosphere):
     """The rounding of stored spheres (up to 1e-4 of the radius) is no reason to refuse them."""
     wobble = 1 + 1e-4 * np.sin(np.arange(icosphere.n_vertices))
     check_sphere(Mesh(icosphere.vertices * wobble[:, None], icosphere.faces))
+    more = 1 + 0.1 * np.sin(np.arange(icosphere.n_vertices))
+    with pytest.raises(InputError, match="sphere"):
+        check_sphere(Mesh(icosphere.vertices * more[:, None], icosphere.faces))
 
 
 def test_a_sphere_around_another_centre_is_named_as_such(icosphere):
