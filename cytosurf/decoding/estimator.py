@@ -70,7 +70,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Newton steps taken.
     n_features_in_ : int
         Columns of `X`.
-    feature_names_in_ : (n_features_in_,) array of str
+    feature_names_in_ : (n_features,) array of str
         Names of the columns, if `X` was a data frame with names.
 
     Examples
