@@ -1,6 +1,12 @@
 """Spin tests: rotations, the assignment of vertices, p-values and what each spin keeps."""
 
 from cytosurf.nulls.correlation import SpinCorrelation, spin_correlation
+from cytosurf.nulls.distortion import (
+    DistancePairs,
+    distance_pairs,
+    spin_distortion,
+    undistorted,
+)
 from cytosurf.nulls.multiplicity import (
     MaxStatistic,
     NullBands,
@@ -25,6 +31,7 @@ from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 __all__ = [
     "POLICIES",
     "ApproximateTailP",
+    "DistancePairs",
     "MaxStatistic",
     "NullBands",
     "Policy",
@@ -38,6 +45,7 @@ __all__ = [
     "benjamini_hochberg",
     "check_spin_count",
     "clopper_pearson",
+    "distance_pairs",
     "enough_spins",
     "fold_mean_macro_f1",
     "haar_rotation",
@@ -49,9 +57,11 @@ __all__ = [
     "run_spins",
     "sequential_p_value",
     "spin_correlation",
+    "spin_distortion",
     "spin_labels",
     "spin_parcels",
     "spin_quality",
     "spin_rotations",
     "tail_p_value",
+    "undistorted",
 ]
