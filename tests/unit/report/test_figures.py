@@ -120,10 +120,20 @@ def test_the_class_chart_grows_with_the_number_of_classes(many, record):
 
 def test_a_missing_interval_and_a_missing_fold_are_left_out(record):
     """Null in results.json draws nothing and fails nowhere."""
+
+    def drawn():
+        figure = folds_figure(record)
+        points = [np.ma.filled(c.get_offsets(), np.nan) for c in figure.axes[0].collections]
+        n_points = np.isfinite(np.concatenate(points)).all(axis=1).sum()
+        return len(figure.axes[0].lines), n_points, len(svg_uri(figure))
+
+    complete = drawn()
     entry = record.results["feature_sets"]["stain"]
     entry["ci95"] = None
     entry["macro_f1"]["folds"][2] = None
-    svg_uri(folds_figure(record))
+    n_lines, n_points, size = drawn()
+    assert (n_lines, n_points) == (complete[0] - 1, complete[1] - 1)
+    assert 0 < size < complete[2]
 
 
 def test_hundreds_of_classes_are_drawn_without_names(tmp_path):
