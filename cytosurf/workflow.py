@@ -20,9 +20,11 @@ from cytosurf.runs import (
     check_writable,
     complete,
     correct_family,
+    family_members,
     load_run,
     make_config,
     prepare,
+    regain_family,
     run_map,
 )
 from cytosurf.runs.config import FILE_NAME
@@ -135,7 +137,8 @@ def decode(
         What to decode. Several targets make one run each, and one family for Holm's correction.
     out : path-like, optional
         Run directory (of several targets: the folder above them). A directory that holds the
-        same run is continued: spins that are there are not done again. Without it nothing is
+        same run is continued: spins that are there are not done again, and all are used, even if
+        fewer are asked for; a family that the run is in is corrected again. Without it nothing is
         kept but the returned result, and no report is made.
     baseline : str or sequence of str, optional
         Feature sets that the others are compared with; ``coordinates`` if left out, and
@@ -204,9 +207,9 @@ def decode(
         folders = _run_directories(root, names)
         prepared = prepare(configs, folders, features=feature_list, targets=targets)
         records = [complete(run, classifier=classifier, command=command) for run in prepared]
-        records = correct_family(records, root)
+        records, others = _correct(records, root)
         if out is not None:
-            for record in records:
+            for record in (*records, *others):
                 write_outputs(record)
     results = {name: Decoding(record) for name, record in zip(names, records, strict=True)}
     return results[names[0]] if len(names) == 1 else results
@@ -243,7 +246,11 @@ def write_reports(
     beside = Path(out) if out is not None else folders[0].parent
     for folder in (*folders, beside) if len(folders) > 1 else folders:
         check_writable(folder)
-    return [write_outputs(record) for record in correct_family(records, beside)]
+    others: list[RunRecord] = []
+    if len(records) > 1:
+        records, others = _correct(records, beside)
+    pages = [write_outputs(record) for record in (*records, *others)]
+    return pages[: len(records)]
 
 
 def read_options(path: str | Path) -> dict[str, Any]:
@@ -305,6 +312,20 @@ def write_outputs(record: RunRecord) -> Path:
         with atomic_path(record.directory / name) as path:
             make(record).to_csv(path, sep="\t", index=False, na_rep="n/a")
     return write_report(record)
+
+
+def _correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Return runs with their p-values corrected, and other runs whose corrected ones changed.
+
+    A single run is corrected with the family that it was in before, if any.
+    """
+    if len(records) == 1:
+        own, *others = regain_family(records[0])
+        return [own], others
+    ours = {record.directory.resolve() for record in records}
+    former = {member for record in records for member in family_members(record.directory)}
+    corrected = correct_family(records, folder)
+    return corrected, [load_run(run) for run in sorted(former - ours)]
 
 
 @contextmanager

@@ -24,7 +24,14 @@ from cytosurf.nulls.sequential import (
     leading_spins,
     sequential_p_value,
 )
-from cytosurf.nulls.spin_test import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
+from cytosurf.nulls.spin_counts import SpinCounts
+from cytosurf.nulls.spin_test import (
+    SpinChunk,
+    SpinTest,
+    can_be_decoded,
+    fold_mean_macro_f1,
+    run_spins,
+)
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 
@@ -39,10 +46,12 @@ __all__ = [
     "SpinAssigner",
     "SpinChunk",
     "SpinCorrelation",
+    "SpinCounts",
     "SpinPValue",
     "SpinQuality",
     "SpinTest",
     "benjamini_hochberg",
+    "can_be_decoded",
     "check_spin_count",
     "clopper_pearson",
     "distance_pairs",

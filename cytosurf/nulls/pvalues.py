@@ -35,7 +35,7 @@ class SpinPValue:
     observed : float
         The statistic of the real labels.
     exceed : int
-        Spins whose statistic is at least `observed` (b).
+        Spins whose statistic is at least `observed` (b), and those that could not be tested.
     n_spins : int
         Spins in all (n).
     p : float
@@ -66,23 +66,29 @@ class SpinPValue:
             The statistic of the real labels.
         null : (n_spins,) array_like
             The statistic of each spin. Values within 1e-12 of `observed` count as equal to it.
+            NaN is a spin that could not be tested: it counts as exceeding, so that it can make p
+            larger and never smaller.
 
         Raises
         ------
         InputError
-            If the null is empty or has more than one dimension, or a value is NaN or infinite.
+            If the null is empty or has more than one dimension, or a value is infinite.
+
+        Examples
+        --------
+        >>> SpinPValue.from_null(0.5, [0.1, float("nan"), 0.3]).exceed
+        1
         """
         values = np.asarray(null, dtype=np.float64)
         if values.ndim != 1 or not len(values):
             raise InputError("null distribution", f"shape {values.shape}", "one value per spin")
-        broken = int((~np.isfinite(values)).sum())
+        broken = int(np.isinf(values).sum())
         if broken:
-            raise InputError(
-                "null distribution", f"{broken} NaN or infinite of {len(values)}", "finite values"
-            )
+            found = f"{broken} infinite of {len(values)}"
+            raise InputError("null distribution", found, "finite values")
         if not math.isfinite(observed):
             raise InputError("observed statistic", str(observed), "a finite value")
-        exceed = int((values >= observed - TIE_TOLERANCE).sum())
+        exceed = int((~(values < observed - TIE_TOLERANCE)).sum())
         n_spins = len(values)
         p = (exceed + 1) / (n_spins + 1)
         return cls(float(observed), exceed, n_spins, p, clopper_pearson(exceed, n_spins))

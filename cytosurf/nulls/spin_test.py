@@ -4,21 +4,26 @@ For each spin the labels of the whole surface are rotated, medial wall included;
 feature mask whose spun label is above 0 are decoded with the same folds, and only confusion
 counts and per-vertex sums leave the spin. Spin `k` depends on (seed, k) alone, so any spin can be
 redone anywhere and the order of work never matters.
+
+In a small region a spin may leave nothing to decode: the medial wall covers the training vertices
+of a fold, or a single class covers the whole region. Such a spin has no counts and the statistic
+NaN, which counts as exceeding in every test: it can make a p-value larger, never smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_labels
-from cytosurf.decoding.scores import macro_f1
-from cytosurf.errors import InputError
+from cytosurf.decoding.marginals import Marginals, marginals
+from cytosurf.decoding.scores import macro_f1_of
 from cytosurf.nulls.quality import distinct_share
 from cytosurf.nulls.rotations import Policy, spin_rotations
+from cytosurf.nulls.spin_counts import SpinCounts, pack_counts
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 
 
@@ -59,8 +64,9 @@ class SpinChunk:
     ----------
     spins : (n,) int64
         Indices of the spins.
-    counts : (n, n_sets, n_folds, K, K) int32
-        Confusion counts, truth in rows.
+    counts : SpinCounts
+        Confusion counts of n_sets feature sets in n_folds folds; none of a spin that left nothing
+        to decode.
     kept : (n,) float64
         Share of the analysed vertices that have a label after the spin.
     distinct : (n,) float64
@@ -72,7 +78,7 @@ class SpinChunk:
     """
 
     spins: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int32]
+    counts: SpinCounts
     kept: npt.NDArray[np.float64]
     distinct: npt.NDArray[np.float64]
     evaluated: npt.NDArray[np.int32]
@@ -83,6 +89,39 @@ def spin_label(test: SpinTest, k: int, policy: Policy) -> tuple[npt.NDArray[np.i
     """Return the labels of spin `k`, and the share of vertices that served as a source."""
     index = test.assigner.assign(spin_rotations(test.seed, k, policy))
     return spin_labels(test.label, index), distinct_share(index)
+
+
+def can_be_decoded(
+    label: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], test: npt.NDArray[np.bool_]
+) -> bool:
+    """Return whether spun labels leave something to decode.
+
+    As of the real labels, two classes are asked for; and a labelled training vertex in each fold,
+    and anything to test.
+
+    Parameters
+    ----------
+    label : (n_rows,) ndarray of int
+        Class index of each analysed vertex, negative where there is none.
+    train, test : (n_folds, n_rows) ndarray of bool
+        Membership of each analysed vertex in each fold.
+
+    Examples
+    --------
+    >>> train = np.array([[True, True, False, False], [False, False, True, True]])
+    >>> can_be_decoded(np.array([0, 1, 1, -1]), train, ~train)
+    True
+    >>> can_be_decoded(np.array([0, 1, -1, -1]), train, ~train)
+    False
+    """
+    labelled = label >= 0
+    present = label[labelled]
+    return bool(
+        present.size
+        and present.min() != present.max()
+        and (train & labelled).any(axis=1).all()
+        and (test & labelled).any()
+    )
 
 
 def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk:
@@ -101,52 +140,54 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     -------
     SpinChunk
         Row i is spin ``spins[i]``, whatever other spins are done beside it.
-
-    Raises
-    ------
-    InputError
-        If a spin leaves a fold without a labelled training vertex: the medial wall came to lie
-        over a mask that is smaller than itself.
     """
     numbers = np.array(list(spins), dtype=np.int64)
-    n_folds = len(test.decoders[0].train)
-    shape = (len(numbers), len(test.decoders), n_folds, test.n_classes, test.n_classes)
-    counts = np.zeros(shape, np.int32)
+    n_sets, n_folds = len(test.decoders), len(test.decoders[0].train)
     kept, distinct = np.zeros(len(numbers)), np.zeros(len(numbers))
     evaluated = np.zeros(len(test.label), np.int32)
-    correct = np.zeros((len(test.decoders), len(test.label)), np.int32)
-    rows = test.decoders[0].rows
-    for i, k in enumerate(numbers.tolist()):
-        label, distinct[i] = spin_label(test, k, policy)
-        labelled = label[rows] != UNLABELLED
-        if not (test.decoders[0].train & labelled).any(axis=1).all():
-            raise InputError(
-                f"spin {k}",
-                "no label on the training vertices of a fold (the medial wall covers them)",
-                "labels in every fold",
-                "The mask is too small for a spin test: use a larger one, or no spins.",
-            )
-        kept[i] = labelled.mean()
-        tested = test.decoders[0].test.any(axis=0) & labelled
-        evaluated[rows[tested]] += 1
+    correct = np.zeros((n_sets, len(test.label)), np.int32)
+    first = test.decoders[0]
+    rows, train, tested = first.rows, first.train, first.test
+
+    def decoded(label: npt.NDArray[np.int16]) -> Iterator[npt.NDArray[np.int64]]:
         for j, decoder in enumerate(test.decoders):
-            counts[i, j], right = count_labels(decoder, label, test.n_classes)
+            counts, right = count_labels(decoder, label, test.n_classes)
             correct[j] += right
+            yield counts
+
+    def spun() -> Iterator[Iterable[npt.NDArray[np.int64]]]:
+        for i, k in enumerate(numbers.tolist()):
+            label, distinct[i] = spin_label(test, k, policy)
+            labelled = label[rows] != UNLABELLED
+            kept[i] = labelled.mean()
+            if not can_be_decoded(label[rows], train, tested):
+                yield ()
+                continue
+            evaluated[rows[tested.any(axis=0) & labelled]] += 1
+            yield decoded(label)
+
+    counts = pack_counts(spun(), n_sets, n_folds, test.n_classes)
     return SpinChunk(numbers, counts, kept, distinct, evaluated, correct)
 
 
-def fold_mean_macro_f1(counts: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+def fold_mean_macro_f1(
+    counts: npt.NDArray[np.integer] | Marginals,
+) -> npt.NDArray[np.float64]:
     """Return the mean over folds of macro-F1: the statistic, observed and under the null.
 
     Parameters
     ----------
-    counts : (..., n_folds, K, K) ndarray of int
-        Confusion counts.
+    counts : (..., n_folds, K, K) ndarray of int, or Marginals of shape (..., n_folds, K)
+        Confusion counts, or what F1 needs to know of them.
 
     Returns
     -------
     (...) ndarray of float64
-        Folds in which nothing was tested are left out.
+        Folds in which nothing was tested are left out; NaN where nothing was tested in any.
     """
-    mean: npt.NDArray[np.float64] = np.nanmean(macro_f1(counts), axis=-1)
+    scores = macro_f1_of(counts if isinstance(counts, Marginals) else marginals(counts))
+    n_tested = (~np.isnan(scores)).sum(axis=-1)
+    total = np.nansum(scores, axis=-1)
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, n_tested, out=mean, where=n_tested > 0)
     return mean

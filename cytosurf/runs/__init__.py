@@ -3,7 +3,7 @@
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
-from cytosurf.runs.family import correct_family
+from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.maps import run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 
@@ -17,11 +17,13 @@ __all__ = [
     "complete",
     "correct_family",
     "execute",
+    "family_members",
     "load_run",
     "make_config",
     "prepare",
     "read_config",
     "read_json",
+    "regain_family",
     "run_map",
     "write_json",
 ]

@@ -23,8 +23,10 @@ from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
+from cytosurf.runs.chunks import check_same_run, has_chunks, n_spins_from_zero
 from cytosurf.runs.config import RunConfig, write_config
 from cytosurf.runs.directory import check_same_config, check_same_inputs, check_writable
+from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import (
     FEATURES,
     Features,
@@ -36,8 +38,19 @@ from cytosurf.runs.inputs import (
 )
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import Observed, decode_observed
-from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, write_arrays, write_json
+from cytosurf.runs.record import (
+    INFO,
+    RESULTS,
+    RunRecord,
+    load_run,
+    read_json,
+    write_arrays,
+    write_json,
+)
+from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
+
+NOTE_SECONDS = 1.0  # how often run.json says how long the spins have taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +60,13 @@ class Prepared:
     Attributes
     ----------
     config : RunConfig
-        What to do.
+        What to do. Its number of spins is at least that of the spins already in `directory`.
     directory : Path
         Where.
     inputs : Inputs
         What to do it with.
     assigner : SpinAssigner or None
-        The spheres that labels are spun on; None without spins.
+        The spheres that labels are spun on; None if there are neither spins to do nor any there.
     policies : tuple of {"independent", "mirrored"}
         Rotation policies of the spins, as the spheres allow.
     jobs : int
@@ -103,7 +116,14 @@ def prepare(
     Raises
     ------
     InputError
-        If inputs are bad, a directory cannot be written, or it belongs to another run.
+        If inputs are bad, a directory cannot be written or belongs to another run, or the
+        analysed region is too small for spins.
+
+    Warns
+    -----
+    CytosurfWarning
+        If a directory holds more spins than are asked for (all are used), or the analysed region
+        is small.
     """
     folders = [Path(directory) for directory in directories]
     config = configs[0]
@@ -121,11 +141,11 @@ def prepare(
             check_same_inputs(folder, its_inputs.hashes())
         assigner: SpinAssigner | None = None
         policies: tuple[Policy, ...] = ()
-        if config.spins:
-            check_spin_count(config.spins, n_tests=len(configs))
+        if config.spins or any(has_chunks(folder) for folder in folders):
             meshes = surface_meshes(inputs[0].space, config.hemispheres, "sphere")
             assigner = SpinAssigner(meshes)
             policies = rotation_policies(assigner)
+            configs = _check_spins(configs, inputs, folders, assigner, policies)
     return [
         Prepared(c, f, i, assigner, policies, jobs, tuple(messages), started, clock.seconds)
         for c, f, i in zip(configs, folders, inputs, strict=True)
@@ -155,20 +175,19 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
         with clock.time("decoding"):
             observed = decode_observed(config, inputs, jobs=prepared.jobs, classifier=classifier)
         warn_of_fits(inputs, observed)
-    results = make_results(config, inputs, observed)
-    record = make_record(directory, config, inputs, observed, results)
-    write_config(directory, config)
-    if not (directory / INFO).exists():
-        write_json(directory / INFO, {"inputs": inputs.hashes()})
-    write_arrays(directory, record)
-    if prepared.assigner is not None:
-        with clock.time("spins"):
-            test = make_spin_test(prepared, prepared.assigner, observed)
-            spins.add_spins(directory, test, prepared.policies, config.spins, prepared.jobs)
-        outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
-        results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
+        results = make_results(config, inputs, observed)
+        record = make_record(directory, config, inputs, observed, results)
+        write_config(directory, config)
+        if not (directory / INFO).exists():
+            write_json(directory / INFO, {"inputs": inputs.hashes()})
+        write_arrays(directory, record)
+        if prepared.assigner is not None and config.spins:
+            clock.seconds["spins"] = _spin(prepared, prepared.assigner, observed)
+            outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
+            results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
     write_maps(record)
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
+    results["family"] = suspend_family(directory)
     write_json(directory / RESULTS, results)
     return load_run(directory)
 
@@ -193,10 +212,75 @@ def make_spin_test(prepared: Prepared, assigner: SpinAssigner, observed: Observe
     config, inputs = prepared.config, prepared.inputs
     names = spins.spun_sets(config.model_dump())
     decoders = tuple(observed.decoders[name] for name in names)
-    parts = [config.identity(), inputs.hashes(), __version__]
-    run = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     label, n_classes = labels_to_spin(inputs)
+    run = _identity(config, inputs)
     return SpinTest(decoders, label, n_classes, assigner, config.seed, run)
+
+
+def _identity(config: RunConfig, inputs: Inputs) -> str:
+    """Return what tells the spins of a run from those of any other."""
+    parts = [config.identity(), inputs.hashes(), __version__]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _check_spins(
+    configs: Sequence[RunConfig],
+    inputs: Sequence[Inputs],
+    folders: Sequence[Path],
+    assigner: SpinAssigner,
+    policies: tuple[Policy, ...],
+) -> list[RunConfig]:
+    """Refuse or warn of what is wrong with spins; return configurations with all of them."""
+    runs = [
+        _with_spins_there(*each, policies) for each in zip(configs, inputs, folders, strict=True)
+    ]
+    check_spin_count(min(config.spins for config in runs), n_tests=len(runs))
+    for config, its_inputs in zip(runs, inputs, strict=True):
+        if config.spins:
+            check_region(its_inputs, assigner, policies, seed=config.seed)
+    return runs
+
+
+def _with_spins_there(
+    config: RunConfig, inputs: Inputs, directory: Path, policies: tuple[Policy, ...]
+) -> RunConfig:
+    """Return the configuration with at least the spins that the run directory holds from 0 on."""
+    check_same_run(directory, policies, _identity(config, inputs))
+    n_there = n_spins_from_zero(directory, policies)
+    if n_there <= config.spins:
+        return config
+    message = (
+        f"{directory}: holds {n_there} spins, more than the {config.spins} asked for. "
+        "They stay, and all of them are used."
+    )
+    warnings.warn(message, CytosurfWarning, stacklevel=3)
+    return config.model_copy(update={"spins": n_there})
+
+
+def _spin(prepared: Prepared, assigner: SpinAssigner, observed: Observed) -> float:
+    """Do the spins that are missing; return the seconds that spins took in all sessions.
+
+    They are in ``run.json`` while the spins go on, so that those of a killed session count.
+    """
+    directory = prepared.directory
+    info = read_json(directory / INFO)
+    timings = info.get("timings_s", {})
+    before, start = float(timings.get("spins", 0.0)), time.perf_counter()
+    written = start
+
+    def seconds() -> float:
+        return round(before + time.perf_counter() - start, 3)
+
+    def note() -> None:
+        nonlocal written
+        if time.perf_counter() - written >= NOTE_SECONDS:
+            write_json(directory / INFO, info | {"timings_s": timings | {"spins": seconds()}})
+            written = time.perf_counter()
+
+    test = make_spin_test(prepared, assigner, observed)
+    config, jobs = prepared.config, prepared.jobs
+    spins.add_spins(directory, test, prepared.policies, config.spins, jobs, after_chunk=note)
+    return seconds()
 
 
 def rotation_policies(assigner: SpinAssigner) -> tuple[Policy, ...]:

@@ -1,27 +1,35 @@
-"""Families of tests: Holm's correction over the targets of a command, or the runs of a report."""
+"""Families of tests: Holm's correction over the targets of a command, or the runs of a report.
+
+A run belongs to one family at a time, and says in ``results.json`` which runs that are. When the
+tests of one member change, the corrected p-values of all are void: they are set to null, and
+``family.json`` is removed, before the new tests are written.
+"""
 
 from __future__ import annotations
 
 import copy
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cytosurf.errors import InputError
 from cytosurf.nulls import holm
-from cytosurf.runs.record import RESULTS, RunRecord, load_run, write_json
+from cytosurf.runs.record import RESULTS, RunRecord, load_run, read_json, write_json
 
 FAMILY = "family.json"
 SHARED = ("features", "baseline", "statistic", "rotation")
 
 
-def correct_family(records: list[RunRecord], directory: Path) -> list[RunRecord]:
+def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRecord]:
     """Correct the p-values of several runs by Holm's method, and write ``family.json``.
 
     Tests of the same features, baseline, statistic and rotation make one family over the targets.
-    A single run is returned as it is.
+    A single run is returned as it is. Families that the runs belonged to before are dissolved.
 
     Parameters
     ----------
-    records : list of RunRecord
+    records : sequence of RunRecord
         Finished runs.
     directory : Path
         Where ``family.json`` goes.
@@ -32,7 +40,9 @@ def correct_family(records: list[RunRecord], directory: Path) -> list[RunRecord]
         The same runs, with ``p_holm`` in their results and on disk.
     """
     if len(records) < 2:
-        return records
+        return list(records)
+    for record in records:
+        dissolve_family(record.directory)
     results = [copy.deepcopy(record.results) for record in records]
     families: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, result in enumerate(results):
@@ -50,6 +60,102 @@ def correct_family(records: list[RunRecord], directory: Path) -> list[RunRecord]
             where = {"run": records[i].directory.name, "target": results[i]["target"]}
             rows.append(where | test)
     write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
-    for record, result in zip(records, results, strict=True):
-        write_json(record.directory / RESULTS, result)
+    folders = [record.directory.resolve() for record in records]
+    for folder, result in zip(folders, results, strict=True):
+        result["family"] = {
+            "file": os.path.relpath(directory.resolve() / FAMILY, folder),
+            "runs": [os.path.relpath(member, folder) for member in folders],
+        }
+        write_json(folder / RESULTS, result)
     return [load_run(record.directory) for record in records]
+
+
+def family_members(directory: Path) -> list[Path]:
+    """Return the run directories of the family that a run belongs to, itself included.
+
+    Runs that are gone, or have joined another family since, are left out; the list is empty for a
+    run without a family, or that is not finished.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    """
+    runs = _runs_of(directory)
+    return [folder for folder in runs if _runs_of(folder) == runs]
+
+
+def suspend_family(directory: Path) -> dict[str, Any] | None:
+    """Void the corrected p-values of the family of a run whose tests are about to change.
+
+    Sets ``p_holm`` to null in all its runs and removes ``family.json``. The runs still know each
+    other, so that `regain_family` can correct them again.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+
+    Returns
+    -------
+    dict or None
+        The entry ``family`` of ``results.json``, to be kept.
+    """
+    members = family_members(directory)
+    if not members:
+        return None
+    _void(members, keep=True)
+    family: dict[str, Any] = read_json(directory / RESULTS)["family"]
+    return family
+
+
+def dissolve_family(directory: Path) -> None:
+    """Void the corrected p-values of the family of a run for good.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    """
+    _void(family_members(directory), keep=False)
+
+
+def regain_family(record: RunRecord) -> list[RunRecord]:
+    """Correct the family of a run again after its tests have changed.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run, whose family was suspended.
+
+    Returns
+    -------
+    list of RunRecord
+        The run and after it the other members; the run alone if it has no family any more.
+    """
+    members = family_members(record.directory)
+    others = [folder for folder in members if folder != record.directory.resolve()]
+    if not others:
+        dissolve_family(record.directory)
+        return [load_run(record.directory)] if members else [record]
+    place = (record.directory / record.results["family"]["file"]).resolve().parent
+    corrected = correct_family([load_run(folder) for folder in members], place)
+    own = [load_run(record.directory)]
+    return own + [run for run in corrected if run.directory in others]
+
+
+def _runs_of(directory: Path) -> list[Path]:
+    try:
+        family = read_json(directory / RESULTS).get("family")
+    except InputError:
+        return []
+    return [(directory / run).resolve() for run in family["runs"]] if family else []
+
+
+def _void(members: Iterable[Path], *, keep: bool) -> None:
+    for folder in members:
+        results = read_json(folder / RESULTS)
+        (folder / results["family"]["file"]).unlink(missing_ok=True)
+        for test in (results["spin_test"] or {"tests": []})["tests"]:
+            test["p_holm"] = None
+        write_json(folder / RESULTS, results if keep else results | {"family": None})

@@ -219,7 +219,8 @@ def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, npt
         If the file is missing or broken, or lacks one of the arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file that is no zip archive open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return {name: stored[name] for name in (stored.files if names is None else names)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         raise InputError(

@@ -1,36 +1,42 @@
-"""The spins of a run directory: one file per finished chunk, whole or absent.
+"""The spin tests of a run directory: spins that are missing are done, p-values follow from all.
 
-A chunk file is named by rotation policy and spin indices (``independent_000000-000009.npz``).
 Since a spin depends on the seed and its index alone, a killed run goes on with the indices that
 no file holds yet, and the result does not depend on chunk size or number of processes.
 """
 
 from __future__ import annotations
 
-import re
+import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from cytosurf.compute.files import write_npz
 from cytosurf.compute.pool import run_tasks
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
+from cytosurf.runs.chunks import check_same_run, intact_spins, read_spins, write_chunk
 from cytosurf.runs.config import COORDINATES
-from cytosurf.runs.record import AGAIN, NullRecord, RunRecord, read_arrays
+from cytosurf.runs.record import NullRecord, RunRecord
 
-FOLDER = "spins"
 LARGEST_CHUNK = 50
 CHUNKS_PER_JOB = 8
-_CHUNK_NAME = re.compile(r"(independent|mirrored)_(\d+)-(\d+)\.npz")
+# Of the counts of a chunk in memory, per process; they are some kB for a dozen classes.
+LARGEST_CHUNK_BYTES = 2**26
+_ENTRY_BYTES = 12
 
 
 def add_spins(
-    directory: Path, test: SpinTest, policies: tuple[Policy, ...], n_spins: int, jobs: int
+    directory: Path,
+    test: SpinTest,
+    policies: tuple[Policy, ...],
+    n_spins: int,
+    jobs: int,
+    *,
+    after_chunk: Callable[[], None] = lambda: None,
 ) -> None:
     """Compute the spins 0 to ``n_spins - 1`` that the run directory does not hold yet.
 
@@ -46,55 +52,54 @@ def add_spins(
         Spins in all.
     jobs : int
         Processes.
+    after_chunk : callable, optional
+        Called in this process whenever a chunk is on disk.
 
     Raises
     ------
     InputError
-        If a chunk that is there cannot be read, or is of another run (``test.run``).
+        If a chunk that is there is of another run (``test.run``).
+
+    Warns
+    -----
+    CytosurfWarning
+        If a chunk is damaged; its spins are done again.
     """
-    size = int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, LARGEST_CHUNK))
+    check_same_run(directory, policies, test.run)
+    size = chunk_size(test, n_spins, jobs)
     tasks: list[tuple[Policy, list[int]]] = []
     for policy in policies:
-        done = _finished(directory, policy, test.run)
+        done, damaged = intact_spins(directory, policy)
+        for path in damaged:
+            message = f"{path}: damaged (its checksum is wrong). Its spins are computed again."
+            warnings.warn(message, CytosurfWarning, stacklevel=2)
+            path.unlink()
         missing = [k for k in range(n_spins) if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
     work = partial(_spin_to_file, directory=directory, test=test)
     for _ in run_tasks(work, tasks, jobs=jobs, label="Spins"):
-        pass
+        after_chunk()
+
+
+def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
+    """Return how many spins go into a file: enough chunks for all processes, none too large.
+
+    Parameters
+    ----------
+    test : SpinTest
+        Decoders and labels.
+    n_spins, jobs : int
+        Spins in all, and processes.
+    """
+    n_folds, n_rows = test.decoders[0].train.shape
+    n_entries = len(test.decoders) * min(n_folds * test.n_classes**2, n_rows)
+    largest = min(LARGEST_CHUNK, LARGEST_CHUNK_BYTES // (_ENTRY_BYTES * n_entries))
+    return int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, max(1, largest)))
 
 
 def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTest) -> str:
     policy, spins = task
-    chunk = run_spins(test, spins, policy)
-    name = f"{policy}_{spins[0]:06d}-{spins[-1]:06d}.npz"
-    write_npz(
-        directory / FOLDER / name,
-        spins=chunk.spins,
-        counts=chunk.counts,
-        kept=chunk.kept,
-        distinct=chunk.distinct,
-        evaluated=chunk.evaluated,
-        correct=chunk.correct,
-        policy=np.array(policy),
-        run=np.array(test.run),
-    )
-    return name
-
-
-def _finished(directory: Path, policy: str, run: str) -> set[int]:
-    """Return the spins that chunks of this run hold; refuse those of another run."""
-    done: set[int] = set()
-    for _, _, path in _chunks(directory, policy):
-        chunk = read_arrays(path, ("spins", "policy", "run"))
-        if str(chunk["run"]) != run or str(chunk["policy"]) != policy:
-            raise InputError(
-                str(path),
-                "spins of another run, of other data or of another version of cytosurf",
-                f"{policy} spins of this run",
-                "Remove them from the folder, or choose another --out.",
-            )
-        done.update(chunk["spins"].tolist())
-    return done
+    return write_chunk(directory, policy, test.run, run_spins(test, spins, policy)).name
 
 
 def _runs(spins: list[int], size: int) -> list[list[int]]:
@@ -106,46 +111,6 @@ def _runs(spins: list[int], size: int) -> list[list[int]]:
         else:
             runs.append([k])
     return runs
-
-
-def _chunks(directory: Path, policy: str) -> list[tuple[int, int, Path]]:
-    """Return first index, last index and path of each chunk of a policy, in order."""
-    found = []
-    for path in (directory / FOLDER).glob(f"{policy}_*.npz"):
-        match = _CHUNK_NAME.fullmatch(path.name)
-        if match:
-            found.append((int(match[2]), int(match[3]), path))
-    return sorted(found)
-
-
-def read_spins(directory: Path, policy: str, n_spins: int) -> dict[str, npt.NDArray[Any]]:
-    """Read what is kept of the spins 0 to ``n_spins - 1`` under one policy.
-
-    Returns
-    -------
-    dict
-        ``statistic`` (n_spins, n_sets): fold mean of macro-F1; ``kept`` and ``distinct``
-        (n_spins,).
-
-    Raises
-    ------
-    InputError
-        If a chunk cannot be read or spins are missing.
-    """
-    parts: list[dict[str, npt.NDArray[Any]]] = []
-    for _, _, path in _chunks(directory, policy):
-        chunk = read_arrays(path, ("spins", "counts", "kept", "distinct"))
-        parts.append(chunk | {"statistic": fold_mean_macro_f1(chunk.pop("counts"))})
-    together = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]} if parts else {}
-    spins, rows = np.unique(together.get("spins", np.zeros(0, int)), return_index=True)
-    if not np.array_equal(spins[:n_spins], np.arange(n_spins)):
-        raise InputError(
-            str(directory / FOLDER),
-            f"{len(spins)} of {n_spins} spins",
-            "all of them",
-            AGAIN,
-        )
-    return {key: value[rows[:n_spins]] for key, value in together.items() if key != "spins"}
 
 
 def spin_test_outcome(
@@ -165,6 +130,11 @@ def spin_test_outcome(
         Rotation policies of which the run directory holds the spins.
     n_spins : int
         Spins that are looked at: the first ones.
+
+    Warns
+    -----
+    CytosurfWarning
+        If spins left nothing to decode; they count as exceeding in every test.
     """
     order = spun_sets(record.config)
     observed = {name: float(fold_mean_macro_f1(record.counts[name])) for name in order}
@@ -201,13 +171,28 @@ def spin_test_outcome(
         }
         for policy, s in spins.items()
     }
+    untestable = {
+        policy: int(np.isnan(s["statistic"]).any(axis=1).sum()) for policy, s in spins.items()
+    }
+    _warn_of_untestable(record.results["target"], untestable, n_spins)
     return {
         "n_spins": n_spins,
         "seed": record.config["seed"],
+        "untestable": untestable,
         "sets": order,
         "tests": entries,
         "quality": quality,
     }
+
+
+def _warn_of_untestable(target: str, untestable: dict[Policy, int], n_spins: int) -> None:
+    if any(untestable.values()):
+        found = ", ".join(f"{n} of {n_spins} {policy} spins" for policy, n in untestable.items())
+        message = (
+            f"{target}: {found} left fewer than two classes in the region, or a fold without a "
+            "labelled training vertex. They count as reaching the observed value in every test."
+        )
+        warnings.warn(message, CytosurfWarning, stacklevel=3)
 
 
 def spun_sets(config: dict[str, Any]) -> list[str]:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from nilearn.surface import SurfaceImage
 from sklearn.naive_bayes import GaussianNB
-from statsmodels.stats.multitest import multipletests
 
 from cytosurf import report as room
 from cytosurf.errors import InputError
@@ -27,6 +26,7 @@ from cytosurf.workflow import (
     read_options,
     write_reports,
 )
+from tests.unit.nulls.oracles import holm_by_definition
 from tests.unit.runs.cortex import FOLDS, comparable, listing
 
 pytestmark = pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
@@ -254,7 +254,7 @@ def test_p_values_of_a_family_are_corrected_by_holm(family):
     out, results = family
     tables = [made.spin_test for made in results.values()]
     for i in range(4):
-        expected = multipletests([table["p"][i] for table in tables], method="holm")[1]
+        expected = holm_by_definition([table["p"][i] for table in tables])
         assert [table["p_holm"][i] for table in tables] == pytest.approx(expected)
     rows = read_json(out / "family.json")["tests"]
     assert [(row["run"], row["target"]) for row in rows[:2]] == [
@@ -405,11 +405,31 @@ def test_runs_of_one_report_are_a_family(files, tmp_path, plain_page):
     assert pages == [folder / "report.html" for folder in folders]
     runs = [load_run(folder) for folder in folders]
     for i in range(4):
-        expected = multipletests([run.nulls[i].p for run in runs], method="holm")[1]
+        expected = holm_by_definition([run.nulls[i].p for run in runs])
         assert [run.nulls[i].p_holm for run in runs] == pytest.approx(expected)
-    assert (tmp_path / "family.json").is_file()
+    before = (tmp_path / "family.json").read_bytes()
     write_reports(folders, out=tmp_path / "elsewhere")
-    assert listing(tmp_path / "elsewhere")["family.json"] == (tmp_path / "family.json").read_bytes()
+    assert listing(tmp_path / "elsewhere")["family.json"] == before
+    assert not (tmp_path / "family.json").exists()  # one file, that of the family as it is now
+
+
+def test_redoing_a_member_corrects_its_family_again(files, tmp_path, plain_page):
+    """Results, tables and family.json of all members follow the new p-values of one."""
+    options = {**SMALL, "matched_position": False}
+    targets = [files / "bands.csv", files / "two.csv"]
+    decode(files / "noise.npz", targets, out=tmp_path, spins=3, **options)
+    made = decode(files / "noise.npz", targets[0], out=tmp_path / "bands", spins=8, **options)
+    runs = [made.record, load_run(tmp_path / "two")]
+    rows = [
+        [line.split("\t") for line in (run.directory / "spin_test.tsv").read_text().splitlines()]
+        for run in runs
+    ]
+    column = rows[0][0].index("p_holm")
+    for i in range(4):
+        expected = holm_by_definition([run.nulls[i].p for run in runs])
+        assert [run.nulls[i].p_holm for run in runs] == pytest.approx(expected)
+        assert [float(table[i + 1][column]) for table in rows] == pytest.approx(expected)
+    assert len(runs[0].nulls[0].null) == 8
 
 
 def test_a_report_needs_finished_runs(result, tmp_path):

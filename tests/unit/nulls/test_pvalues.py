@@ -1,7 +1,8 @@
-"""P-values follow (b + 1) / (n + 1), intervals and Holm those of statsmodels."""
+"""P-values follow (b + 1) / (n + 1), intervals statsmodels, Holm the written definition."""
 
 import dataclasses
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
+from tests.unit.nulls.oracles import holm_by_definition
 
 scores = st.floats(-1, 1)
 
@@ -35,6 +37,12 @@ class TestSpinPValue:
         """Any split and order of the spins gives the same result."""
         shuffled = random.sample(null, len(null))
         assert SpinPValue.from_null(observed, shuffled) == SpinPValue.from_null(observed, null)
+
+    @given(scores, st.lists(scores | st.just(np.nan), min_size=1, max_size=30))
+    def test_a_spin_that_could_not_be_tested_counts_as_exceeding(self, observed, null):
+        """NaN is as if that spin had reached the observed value, whatever that is."""
+        reached = [observed if np.isnan(value) else value for value in null]
+        assert SpinPValue.from_null(observed, null) == SpinPValue.from_null(observed, reached)
 
     def test_never_zero(self):
         """Far above all spins, p is what the number of spins can show."""
@@ -66,13 +74,13 @@ class TestSpinPValue:
             (0.5, [], "one value per spin"),
             (0.5, [[0.1, 0.2]], "one value per spin"),
             (0.5, 0.1, "one value per spin"),
-            (0.5, [0.1, np.nan], "1 NaN or infinite of 2"),
-            (0.5, [np.inf, 0.1], "1 NaN or infinite of 2"),
+            (0.5, [np.inf, 0.1], "1 infinite of 2"),
+            (0.5, [0.1, -np.inf, np.nan], "1 infinite of 3"),
             (np.nan, [0.1], "observed statistic"),
         ],
     )
     def test_bad_input(self, observed, null, says):
-        """An empty null, or NaN anywhere, is refused rather than counted as not exceeding."""
+        """An empty null, an infinite value, or an observed NaN is refused."""
         with pytest.raises(InputError, match=says):
             SpinPValue.from_null(observed, null)
 
@@ -103,15 +111,42 @@ class TestClopperPearson:
 class TestHolm:
     """Adjustment for a family."""
 
-    @settings(max_examples=15)  # statsmodels collects garbage at every call
+    @settings(max_examples=60)
+    @given(st.lists(st.integers(1, 1000), min_size=1, max_size=12), st.integers(0, 1000))
+    def test_rejects_what_stepping_down_rejects(self, thousandths, level):
+        """Adjusted p <= alpha where Holm's procedure rejects at alpha, in exact fractions.
+
+        Step down (Holm 1979): from the smallest p on, reject while p <= alpha / (number of
+        hypotheses left), and stop at the first that is not.
+        """
+        p = [Fraction(k, 1000) for k in thousandths]
+        alpha = Fraction(2 * level + 1, 2003)  # never equal to a multiple of a p
+        rejected = set()
+        for n_rejected, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+            if p[i] > alpha / (len(p) - n_rejected):
+                break
+            rejected.add(i)
+        adjusted = holm([float(value) for value in p])
+        assert {i for i, value in enumerate(adjusted) if value <= float(alpha)} == rejected
+
+    @settings(max_examples=60)
+    @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12), st.randoms())
+    def test_is_monotone_capped_and_independent_of_order(self, p, random):
+        """No adjusted p is below its p or above 1; order is kept; a shuffle changes nothing."""
+        adjusted = holm(p)
+        assert (np.array(p) <= adjusted).all()
+        assert (adjusted <= 1).all()
+        order = np.argsort(p, kind="stable")
+        assert (np.diff(adjusted[order]) >= 0).all()
+        assert adjusted[order[0]] == pytest.approx(min(1, len(p) * min(p)), rel=1e-12)
+        shuffled = random.sample(range(len(p)), len(p))
+        assert np.array_equal(holm([p[i] for i in shuffled]), adjusted[shuffled])
+
+    @settings(max_examples=30)
     @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
-    def test_follows_the_definition(self, p):
-        """The i-th smallest p is multiplied by what is left of the family, and never falls."""
-        expected, largest = {}, 0.0
-        for rank, i in enumerate(np.argsort(p, kind="stable").tolist()):
-            largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
-            expected[i] = largest
-        np.testing.assert_allclose(holm(p), [expected[i] for i in range(len(p))], rtol=1e-12)
+    def test_follows_the_written_definition(self, p):
+        """The i-th smallest p times what is left of the family, the largest so far, at most 1."""
+        np.testing.assert_allclose(holm(p), holm_by_definition(p), rtol=1e-12)
 
     def test_a_single_test_is_left_alone(self):
         """A family of one needs no adjustment."""

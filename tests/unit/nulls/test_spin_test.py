@@ -14,17 +14,24 @@ from cytosurf.decoding.crossval import (
     make_decoder,
 )
 from cytosurf.decoding.folds import Folds
+from cytosurf.decoding.marginals import marginals
 from cytosurf.decoding.scores import macro_f1
 from cytosurf.errors import InputError
 from cytosurf.nulls import spin_test as module
 from cytosurf.nulls.rotations import spin_rotations
-from cytosurf.nulls.spin_test import SpinTest, fold_mean_macro_f1, run_spins, spin_label
+from cytosurf.nulls.spin_test import (
+    SpinTest,
+    can_be_decoded,
+    fold_mean_macro_f1,
+    run_spins,
+    spin_label,
+)
 from cytosurf.nulls.spins import SpinAssigner
 from tests.unit.nulls.oracles import brute_force
 
 POLICIES = ["independent", "mirrored"]
 K = 3
-PARTS = ("spins", "counts", "kept", "distinct", "evaluated", "correct")
+PARTS = ("spins", "kept", "distinct", "evaluated", "correct")
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +57,10 @@ def two_sets(spin_setup):
 
 def assert_same(one, other):
     """Compare two chunks to the bit, types included."""
-    for part in PARTS:
-        a, b = getattr(one, part), getattr(other, part)
+    counts = ("shape", "start", "cell", "count")
+    pairs = [(getattr(one, part), getattr(other, part)) for part in PARTS]
+    pairs += [(getattr(one.counts, part), getattr(other.counts, part)) for part in counts]
+    for a, b in pairs:
         assert a.dtype == b.dtype
         assert np.array_equal(a, b)
 
@@ -65,7 +74,10 @@ class TestRunSpins:
         batch = run_spins(two_sets, range(3, 8), policy)
         alone = [run_spins(two_sets, [k], policy) for k in range(3, 8)]
         assert batch.spins.tolist() == [3, 4, 5, 6, 7]
-        for part in ("counts", "kept", "distinct"):
+        assert np.array_equal(
+            batch.counts.dense(), np.concatenate([a.counts.dense() for a in alone])
+        )
+        for part in ("kept", "distinct"):
             assert np.array_equal(
                 getattr(batch, part), np.concatenate([getattr(a, part) for a in alone])
             )
@@ -78,7 +90,7 @@ class TestRunSpins:
         run_spins(two_sets, [100], policy)
         back = run_spins(two_sets, iter([4, 9, 2]), policy)
         assert back.spins.tolist() == [4, 9, 2]
-        assert np.array_equal(back.counts, forth.counts[::-1])
+        assert np.array_equal(back.counts.dense(), forth.counts.dense()[::-1])
         assert np.array_equal(back.kept, forth.kept[::-1])
         assert np.array_equal(back.evaluated, forth.evaluated)
         assert np.array_equal(back.correct, forth.correct)
@@ -88,7 +100,7 @@ class TestRunSpins:
         both = run_spins(two_sets, range(3), policy)
         for j, decoder in enumerate(two_sets.decoders):
             one = run_spins(dataclasses.replace(two_sets, decoders=(decoder,)), range(3), policy)
-            assert np.array_equal(one.counts[:, 0], both.counts[:, j])
+            assert np.array_equal(one.counts.dense()[:, 0], both.counts.dense()[:, j])
             assert np.array_equal(one.correct[0], both.correct[j])
             assert np.array_equal(one.evaluated, both.evaluated)
 
@@ -109,7 +121,7 @@ class TestRunSpins:
             assert chunk.distinct[k] == pytest.approx(sources / (2 * n))
             for j, x in enumerate(features):
                 result = decode_labels(make_decoder(x, folds), label, K)
-                assert np.array_equal(chunk.counts[k, j], result.counts)
+                assert np.array_equal(chunk.counts.dense()[k, j], result.counts)
                 correct[j] += tested & (result.prediction == label)
         assert np.array_equal(chunk.evaluated, evaluated)
         assert np.array_equal(chunk.correct, correct)
@@ -118,21 +130,26 @@ class TestRunSpins:
         """What was tested and right, counted by vertex or by class, is the same."""
         chunk = run_spins(two_sets, range(4), policy)
         for j in range(2):
-            assert chunk.counts[:, j].sum() == chunk.evaluated.sum()
-            hits = np.trace(chunk.counts[:, j], axis1=-2, axis2=-1)
+            assert chunk.counts.dense()[:, j].sum() == chunk.evaluated.sum()
+            hits = np.trace(chunk.counts.dense()[:, j], axis1=-2, axis2=-1)
             assert hits.sum() == chunk.correct[j].sum()
         rows = two_sets.decoders[0].rows
         outside = np.setdiff1d(np.arange(len(two_sets.label)), rows)
         assert not chunk.evaluated[outside].any()
         assert (chunk.correct <= chunk.evaluated).all()
-        assert chunk.kept * len(rows) == pytest.approx(chunk.counts[:, 0].sum(axis=(1, 2, 3)))
+        assert chunk.kept * len(rows) == pytest.approx(
+            chunk.counts.dense()[:, 0].sum(axis=(1, 2, 3))
+        )
 
     def test_types_and_shapes(self, two_sets, policy):
         """As promised, also without a spin."""
         for n in (0, 2):
             chunk = run_spins(two_sets, range(n), policy)
             assert (chunk.spins.shape, chunk.spins.dtype) == ((n,), np.int64)
-            assert (chunk.counts.shape, chunk.counts.dtype) == ((n, 2, 4, K, K), np.int32)
+            assert (chunk.counts.dense().shape, chunk.counts.dense().dtype) == (
+                (n, 2, 4, K, K),
+                np.int32,
+            )
             assert (chunk.kept.shape, chunk.distinct.shape) == ((n,), (n,))
             assert (chunk.evaluated.shape, chunk.evaluated.dtype) == ((1284,), np.int32)
             assert (chunk.correct.shape, chunk.correct.dtype) == ((2, 1284), np.int32)
@@ -159,7 +176,7 @@ class TestLabels:
         chunk = run_spins(two_sets, [0], "mirrored")
         for j, decoder in enumerate(two_sets.decoders):
             observed = decode_labels(decoder, two_sets.label, K)
-            assert np.array_equal(chunk.counts[0, j], observed.counts)
+            assert np.array_equal(chunk.counts.dense()[0, j], observed.counts)
             right = (observed.prediction >= 0) & (observed.prediction == two_sets.label)
             assert np.array_equal(chunk.correct[j], right)
         assert chunk.distinct.tolist() == [1]
@@ -197,7 +214,7 @@ class TestLabels:
         chunk = run_spins(dataclasses.replace(test, decoders=decoders), range(3), "mirrored")
         assert not chunk.evaluated[:642].any()
         assert not chunk.correct[:, :642].any()
-        assert chunk.evaluated.sum() == chunk.counts[:, 0].sum() > 0
+        assert chunk.evaluated.sum() == chunk.counts.dense()[:, 0].sum() > 0
 
     def test_mirrored_spins_of_mirrored_labels_stay_mirrored(self, two_sets):
         """The symmetry of the labels survives, which is what that policy is for."""
@@ -212,19 +229,38 @@ class TestLabels:
     def test_a_decoder_that_knows_the_labels_beats_its_null(self, two_sets):
         """Labels that follow the features score above all their spins."""
         observed, _ = count_labels(two_sets.decoders[0], two_sets.label, K)
-        null = fold_mean_macro_f1(run_spins(two_sets, range(19), "independent").counts)
+        null = fold_mean_macro_f1(run_spins(two_sets, range(19), "independent").counts.marginals())
         assert null.shape == (19, 2)
         assert fold_mean_macro_f1(observed) > null[:, 0].max()
 
     def test_a_mask_that_the_medial_wall_covers(self, spin_setup):
-        """A region smaller than the wall will meet it: said with the number of the spin."""
+        """A spin that leaves nothing to decode has no counts, and changes nothing of the others."""
         test, _, features = spin_setup
         few = np.where(np.arange(1284) % 107 == 0, np.arange(1284) // 642, -1)
         decoders = tuple(make_decoder(x, Folds(few, few)) for x in features)
-        small = dataclasses.replace(test, decoders=decoders, label=np.full(1284, -1, np.int16))
-        small.label[:200] = 1
-        with pytest.raises(InputError, match=r"spin \d+: found no label .* mask is too small"):
-            run_spins(small, range(20), "independent")
+        small = dataclasses.replace(test, decoders=decoders)
+        chunk = run_spins(small, range(20), "independent")
+        statistic = fold_mean_macro_f1(chunk.counts.marginals())
+        lost = np.isnan(statistic)
+        assert np.array_equal(lost[:, 0], lost[:, 1])
+        assert 0 < lost[:, 0].sum() < 20
+        rows = decoders[0].rows
+        for k in range(20):
+            label = spin_label(small, k, "independent")[0][rows]
+            present = [set(label[few[rows] == fold]) - {UNLABELLED} for fold in (0, 1)]
+            assert lost[k, 0] == (not all(present) or len(set.union(*present)) < 2)
+            assert chunk.kept[k] == (label >= 0).mean()
+            alone = run_spins(small, [k], "independent")
+            assert np.array_equal(alone.counts.dense()[0], chunk.counts.dense()[k])
+        assert chunk.counts.dense()[lost[:, 0]].sum() == 0
+        assert chunk.evaluated.sum() == chunk.counts.dense()[:, 0].sum()
+
+    def test_labels_that_are_nowhere(self, two_sets):
+        """Without any label no spin can be decoded, which is not an error."""
+        none = dataclasses.replace(two_sets, label=np.full(1284, UNLABELLED, np.int16))
+        chunk = run_spins(none, range(2), "mirrored")
+        assert np.isnan(fold_mean_macro_f1(chunk.counts.marginals())).all()
+        assert chunk.kept.tolist() == [0, 0]
 
     def test_refuses_labels_of_another_length(self, two_sets):
         """There is one for each vertex of the spheres."""
@@ -252,3 +288,36 @@ class TestFoldMeanMacroF1:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert fold_mean_macro_f1(counts) == 0.5
+
+    def test_is_nan_where_no_fold_was_tested(self):
+        """Without a warning; from counts and from their marginals alike."""
+        counts = np.random.default_rng(0).integers(0, 9, (3, 5, 4, 4))
+        counts[1] = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            statistic = fold_mean_macro_f1(counts)
+        assert np.isnan(statistic).tolist() == [False, True, False]
+        same = fold_mean_macro_f1(marginals(counts))
+        assert np.array_equal(same, statistic, equal_nan=True)
+
+
+class TestCanBeDecoded:
+    """What a spin must leave."""
+
+    TRAIN = np.array([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0]], bool)
+    TEST = np.array([[0, 0, 1, 0, 1], [1, 0, 0, 0, 1]], bool)
+
+    @pytest.mark.parametrize(
+        ("label", "expected"),
+        [
+            ([0, 1, 0, 1, 0], True),
+            ([0, -1, 1, -1, -1], True),
+            ([2, 2, 2, 2, 2], False),  # a single class
+            ([0, 1, -1, -1, 0], False),  # nothing to train on in the second fold
+            ([-1, 0, -1, 1, -1], False),  # nothing to test
+            ([-1, -1, -1, -1, -1], False),
+        ],
+    )
+    def test_two_classes_a_training_vertex_in_each_fold_and_one_to_test(self, label, expected):
+        """Each of the three is needed."""
+        assert can_be_decoded(np.array(label), self.TRAIN, self.TEST) is expected

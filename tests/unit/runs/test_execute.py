@@ -1,5 +1,6 @@
 """Whole runs: whatever the processes, and however often killed, the same result."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -11,15 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.nulls import SpinAssigner
+from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.runs import complete, execute, prepare, spins
+from cytosurf.runs.chunks import counts_of
 from cytosurf.runs.execute import rotation_policies
-from cytosurf.runs.record import load_run, read_arrays
+from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
 from tests.toy import icosphere, mirrored
 from tests.unit.runs.conftest import N_SPINS
 from tests.unit.runs.cortex import comparable, listing
 
+execute_module = importlib.import_module("cytosurf.runs.execute")  # `runs.execute` is a function
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -33,7 +37,7 @@ def spin_counts(folder):
     rows = {}
     for path in (folder / "spins").glob("*.npz"):
         arrays = read_arrays(path)
-        for k, counts in zip(arrays["spins"].tolist(), arrays["counts"], strict=True):
+        for k, counts in zip(arrays["spins"].tolist(), counts_of(arrays).dense(), strict=True):
             rows[path.name.split("_")[0], k] = counts.tobytes()
     return rows
 
@@ -111,6 +115,69 @@ def test_spins_can_be_added_to_a_run_without(finished, run_toy, tmp_path):
     run = run_toy(tmp_path, spins=N_SPINS)
     assert run.config["spins"] == N_SPINS
     assert comparable(run.results) == comparable(finished.results)
+
+
+@pytest.mark.parametrize("asked", [0, 3])
+def test_spins_that_are_there_are_kept_and_used(finished, run_toy, tmp_path, asked):
+    """Fewer spins than there are, or none, drop no test; it is said, and the spins stay."""
+    run_toy(tmp_path, spins=N_SPINS)
+    before = spin_files(tmp_path)
+    run = run_toy(tmp_path, spins=asked)
+    assert comparable(run.results) == comparable(finished.results)
+    assert run.config["spins"] == N_SPINS
+    assert spin_files(tmp_path) == before
+    said = f"holds 6 spins, more than the {asked} asked for"
+    assert any(said in text for text in run.info["warnings"])
+
+
+def test_spins_that_are_not_whole_are_no_test(run_toy, tmp_path):
+    """What a killed run left is used from spin 0 on, as far as both policies go."""
+    run_toy(tmp_path, spins=4)
+    (tmp_path / "spins" / "mirrored_000002-000002.npz").unlink()
+    assert run_toy(tmp_path, spins=0).results["spin_test"]["n_spins"] == 2
+    (tmp_path / "spins" / "independent_000000-000000.npz").unlink()
+    assert run_toy(tmp_path, spins=0).results["spin_test"] is None
+    assert len(spin_files(tmp_path)) == 6
+
+
+def test_seconds_are_those_of_all_sessions(run_toy, tmp_path, monkeypatch):
+    """Time adds up over sessions, also over one that was killed amid its spins."""
+    first = run_toy(tmp_path, spins=2).results["spin_test"]["seconds"]
+    assert first > 0
+    info = read_json(tmp_path / "run.json")
+    write_json(tmp_path / "run.json", info | {"timings_s": {"spins": 1000.0}})
+    monkeypatch.setattr(execute_module, "NOTE_SECONDS", 0.0)
+    seen = []
+
+    def dying(*arguments):
+        seen.append(read_json(tmp_path / "run.json")["timings_s"]["spins"])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return run_spins(*arguments)
+
+    monkeypatch.setattr(spins, "run_spins", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run_toy(tmp_path, spins=4)
+    assert seen[0] == 1000 < seen[1]
+    monkeypatch.setattr(spins, "run_spins", run_spins)
+    run = run_toy(tmp_path, spins=4)
+    assert run.results["spin_test"]["seconds"] > seen[1]
+    assert run.info["timings_s"]["spins"] == run.results["spin_test"]["seconds"]
+
+
+def test_spins_of_another_version_are_refused_before_anything_is_written(run_toy, tmp_path):
+    """With fewer spins as with more, nothing of the run directory changes."""
+    run_toy(tmp_path, spins=1)
+    for path in (tmp_path / "spins").iterdir():
+        arrays = read_arrays(path)
+        del arrays["sha256"]
+        arrays["run"] = np.array("another")
+        write_npz(path, **arrays, sha256=np.array(arrays_sha256(arrays)))
+    before = listing(tmp_path)
+    for n_spins in (0, 3):
+        with pytest.raises(InputError, match="another version of cytosurf"):
+            run_toy(tmp_path, spins=n_spins)
+    assert listing(tmp_path) == before
 
 
 SLOW_RUN = """

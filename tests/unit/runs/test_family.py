@@ -1,12 +1,13 @@
-"""Families: Holm over the runs that test the same thing, as statsmodels has it."""
+"""Families: Holm over the runs that test the same thing, by its definition."""
 
 import json
+import shutil
 
 import pytest
-from statsmodels.stats.multitest import multipletests
 
-from cytosurf.runs.family import correct_family
+from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.record import load_run
+from tests.unit.nulls.oracles import holm_by_definition
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_p_values_are_corrected_over_the_runs(runs, tmp_path):
     assert [r.directory for r in corrected] == [r.directory for r in runs]
     for i in range(4):
         p = [run.nulls[i].p for run in runs]
-        expected = multipletests(p, method="holm")[1]
+        expected = holm_by_definition(p)
         assert [run.nulls[i].p_holm for run in corrected] == pytest.approx(expected)
     assert len({run.nulls[2].p for run in runs}) > 1
 
@@ -77,7 +78,7 @@ def test_a_smaller_family_forgets_the_larger_one(runs, tmp_path):
     correct_family(runs, tmp_path)
     pair = correct_family([load_run(run.directory) for run in runs[:2]], tmp_path)
     for i in range(4):
-        expected = multipletests([run.nulls[i].p for run in runs[:2]], method="holm")[1]
+        expected = holm_by_definition([run.nulls[i].p for run in runs[:2]])
         assert [run.nulls[i].p_holm for run in pair] == pytest.approx(expected)
 
 
@@ -88,7 +89,7 @@ def test_two_runs_of_one_target_stay_apart(run_toy, tmp_path):
     corrected = correct_family(both, tmp_path)
     for i in range(2):
         p = [run.nulls[i].p for run in both]
-        expected = multipletests(p, method="holm")[1]
+        expected = holm_by_definition(p)
         assert [run.nulls[i].p_holm for run in corrected] == pytest.approx(expected)
         assert [run.nulls[i].p for run in corrected] == p
 
@@ -98,3 +99,77 @@ def test_runs_without_spins_make_an_empty_family(run_toy, tmp_path):
     plain = [run_toy(tmp_path / name, target_name=name) for name in ("a", "b")]
     assert [run.nulls for run in correct_family(plain, tmp_path)] == [[], []]
     assert json.loads((tmp_path / "family.json").read_text())["tests"] == []
+
+
+@pytest.fixture
+def trio(run_toy, toy_cortex, tmp_path):
+    """Return a function that does one of three runs, and the folder of their family."""
+    given = [toy_cortex.feature_set(values=toy_cortex.stain(noise=2.0))]
+
+    def do(name, spins=4):
+        return run_toy(tmp_path / name, given, target_name=name, spins=spins)
+
+    correct_family([do(name) for name in ("a", "b", "c")], tmp_path)
+    return do, tmp_path
+
+
+def holm_on_disk(folder):
+    """Return the corrected p-values in the results of each run below a folder."""
+    found = {}
+    for path in sorted(folder.glob("*/results.json")):
+        tests = json.loads(path.read_text())["spin_test"]["tests"]
+        found[path.parent.name] = [test["p_holm"] for test in tests]
+    return found
+
+
+def test_redoing_a_member_leaves_nothing_stale(trio):
+    """Its new tests void what was corrected with the old ones, and the family can be regained."""
+    do, folder = trio
+    assert all(None not in values for values in holm_on_disk(folder).values())
+    assert family_members(folder / "b") == [folder / name for name in "abc"]
+    redone = do("b", spins=9)
+    assert holm_on_disk(folder) == dict.fromkeys("abc", [None] * 4)
+    assert not (folder / "family.json").exists()
+    family = regain_family(redone)
+    assert [run.directory.name for run in family] == ["b", "a", "c"]
+    for i in range(4):
+        expected = holm_by_definition([run.nulls[i].p for run in family])
+        assert [run.nulls[i].p_holm for run in family] == pytest.approx(expected)
+    rows = json.loads((folder / "family.json").read_text())["tests"]
+    assert {row["p"] for row in rows if row["run"] == "b"} == {test.p for test in redone.nulls}
+    assert family[0].results["spin_test"]["n_spins"] == 9
+
+
+def test_a_run_leaves_its_family_for_another(trio):
+    """What was corrected over three is void once two of them are corrected without the third."""
+    _, folder = trio
+    correct_family([load_run(folder / name) for name in "ab"], folder / "two")
+    assert holm_on_disk(folder)["c"] == [None] * 4
+    assert None not in holm_on_disk(folder)["a"]
+    assert not (folder / "family.json").exists()
+    assert (folder / "two" / "family.json").exists()
+    assert family_members(folder / "c") == []
+
+
+def test_a_family_of_which_runs_are_gone(trio):
+    """The others are corrected among themselves; a last one is a single run again."""
+    do, folder = trio
+    shutil.rmtree(folder / "a")
+    family = regain_family(do("b"))
+    assert [run.directory.name for run in family] == ["b", "c"]
+    assert {row["run"] for row in json.loads((folder / "family.json").read_text())["tests"]} == {
+        *"bc"
+    }
+    shutil.rmtree(folder / "c")
+    (last,) = regain_family(do("b"))
+    assert last.results["family"] is None
+    assert holm_on_disk(folder) == {"b": [None] * 4}
+    assert not (folder / "family.json").exists()
+
+
+def test_a_family_moves_as_a_whole(trio, tmp_path):
+    """Runs find each other where they are now."""
+    _, folder = trio
+    shutil.copytree(folder, tmp_path / "moved", ignore=shutil.ignore_patterns("moved"))
+    assert family_members(tmp_path / "moved" / "c") == [tmp_path / "moved" / n for n in "abc"]
+    assert family_members(tmp_path / "nowhere") == []

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.nulls.pvalues import clopper_pearson
 from cytosurf.runs import spins
+from cytosurf.runs.chunks import counts_of, read_spins
 from cytosurf.runs.execute import make_spin_test, prepare
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.record import read_arrays
-from cytosurf.runs.spins import add_spins, read_nulls, read_spins, spin_test_outcome
+from cytosurf.runs.spins import add_spins, read_nulls, spin_test_outcome
 
 BOTH = ("independent", "mirrored")
 
@@ -42,7 +43,8 @@ def kept_spins(folder, policy="independent"):
         arrays = read_arrays(path)
         for i, k in enumerate(arrays["spins"].tolist()):
             assert k not in rows
-            rows[k] = tuple(arrays[name][i].tobytes() for name in ("counts", "kept", "distinct"))
+            parts = counts_of(arrays).dense(), arrays["kept"], arrays["distinct"]
+            rows[k] = tuple(part[i].tobytes() for part in parts)
     return rows
 
 
@@ -53,7 +55,8 @@ def test_a_chunk_holds_what_the_spins_alone_give(spin_test, tmp_path):
         for path in (tmp_path / "spins").glob(f"{policy}_*.npz"):
             arrays = read_arrays(path)
             alone = [run_spins(spin_test, [k], policy) for k in arrays["spins"].tolist()]
-            assert np.array_equal(arrays["counts"], np.concatenate([a.counts for a in alone]))
+            counts = np.concatenate([a.counts.dense() for a in alone])
+            assert np.array_equal(counts_of(arrays).dense(), counts)
             assert np.array_equal(arrays["kept"], np.concatenate([a.kept for a in alone]))
             assert np.array_equal(arrays["distinct"], np.concatenate([a.distinct for a in alone]))
             assert np.array_equal(arrays["evaluated"], sum(a.evaluated for a in alone))
@@ -70,7 +73,7 @@ def test_the_size_of_chunks_does_not_matter(spin_test, tmp_path, monkeypatch, la
     assert max(sizes) == min(largest, 7)
     whole = run_spins(spin_test, range(7), "independent")
     expected = {
-        k: (whole.counts[k].tobytes(), whole.kept[k].tobytes(), whole.distinct[k].tobytes())
+        k: (whole.counts.dense()[k].tobytes(), whole.kept[k].tobytes(), whole.distinct[k].tobytes())
         for k in range(7)
     }
     assert kept_spins(tmp_path) == expected
@@ -138,6 +141,51 @@ def test_a_broken_chunk_is_named(spin_test, tmp_path, content):
     assert path.read_bytes() == whole
 
 
+def test_a_damaged_chunk_is_computed_again(spin_test, tmp_path):
+    """It is named in a warning, and its spins come back to the byte, however it is cut now."""
+    add_spins(tmp_path, spin_test, ("mirrored",), 3, jobs=1)
+    cut, changed = (tmp_path / "spins" / f"mirrored_{k:06d}-{k:06d}.npz" for k in (0, 2))
+    whole = {path: path.read_bytes() for path in (cut, changed)}
+    cut.write_bytes(whole[cut][:100])
+    arrays = read_arrays(changed)
+    np.savez(changed, **arrays | {"count": arrays["count"] + 1})
+    with pytest.warns(CytosurfWarning, match="damaged") as caught:
+        add_spins(tmp_path, spin_test, ("mirrored",), 3, jobs=1)
+    said = [str(w.message).partition(":")[0] for w in caught]
+    assert said == [str(cut), str(changed)]
+    assert {path: path.read_bytes() for path in (cut, changed)} == whole
+
+
+def test_a_damaged_chunk_of_another_size_is_replaced(spin_test, tmp_path, monkeypatch):
+    """The file goes even where its spins are put into files of other names."""
+    monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 1)
+    add_spins(tmp_path, spin_test, ("mirrored",), 4, jobs=1)
+    (path,) = (tmp_path / "spins").iterdir()
+    before = read_spins(tmp_path, "mirrored", 4)
+    path.write_bytes(b"")
+    monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 8)
+    with pytest.warns(CytosurfWarning, match="damaged"):
+        add_spins(tmp_path, spin_test, ("mirrored",), 4, jobs=1)
+    assert not path.exists()
+    again = read_spins(tmp_path, "mirrored", 4)
+    assert all(np.array_equal(again[key], before[key]) for key in before)
+
+
+def test_chunks_are_limited_by_bytes(spin_test, monkeypatch):
+    """Many spins make files of at most 50, fewer where many vertices and sets make them large."""
+    assert spins.chunk_size(spin_test, 10_000, jobs=2) == 50
+    assert spins.chunk_size(spin_test, 100, jobs=2) == 6
+    assert spins.chunk_size(spin_test, 1, jobs=2) == 1
+    per_spin = 12 * 2 * 3 * 3**2  # two sets, three folds, three classes
+    monkeypatch.setattr(spins, "LARGEST_CHUNK_BYTES", 7 * per_spin)
+    assert spins.chunk_size(spin_test, 10_000, jobs=2) == 7
+    many = replace(spin_test, n_classes=1000)
+    monkeypatch.setattr(spins, "LARGEST_CHUNK_BYTES", 12 * 2 * len(spin_test.decoders[0].rows) * 4)
+    assert spins.chunk_size(many, 10_000, jobs=2) == 4
+    monkeypatch.setattr(spins, "LARGEST_CHUNK_BYTES", 1)
+    assert spins.chunk_size(many, 10_000, jobs=2) == 1
+
+
 @pytest.mark.parametrize("policy", ["independent", "mirrored"])
 def test_spins_of_another_run_are_refused(spin_test, tmp_path, policy):
     """A chunk of another run, or under the name of another policy, is not taken for this run's."""
@@ -170,7 +218,7 @@ def test_spins_that_overlap_count_once_and_in_order(spin_test, tmp_path, monkeyp
 def test_the_null_is_scikit_learns_score_of_spun_labels(spin_test, tmp_path):
     """The statistic of a spin is the mean over folds of macro-F1 on the spun labels."""
     add_spins(tmp_path, spin_test, ("independent",), 2, jobs=1)
-    counts = run_spins(spin_test, [1], "independent").counts[0, 0]
+    counts = run_spins(spin_test, [1], "independent").counts.dense()[0, 0]
     scores = []
     for table in counts:
         truth, prediction = np.nonzero(table)
