@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cytosurf.features import FeatureSet, known_features, load_features
     from cytosurf.nulls import SpinCorrelation, spin_correlation
     from cytosurf.report import plot_surface
-    from cytosurf.runs import RunRecord, load_run
+    from cytosurf.runs import RunRecord
     from cytosurf.surfaces import (
         Mesh,
         Parcellation,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         write_parcellation,
     )
     from cytosurf.targets import Target, known_targets, load_target
-    from cytosurf.workflow import Decoding, decode, write_reports
+    from cytosurf.workflow import Decoding, decode, load_run, write_reports
 
 __all__ = [
     "CytosurfError",
@@ -85,7 +85,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "features": ["FeatureSet", "known_features", "load_features"],
         "nulls": ["SpinCorrelation", "spin_correlation"],
         "report": ["plot_surface"],
-        "runs": ["RunRecord", "load_run"],
+        "runs": ["RunRecord"],
         "surfaces": [
             "Mesh",
             "Parcellation",
@@ -101,6 +101,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_parcellation",
         ],
         "targets": ["Target", "known_targets", "load_target"],
-        "workflow": ["Decoding", "decode", "write_reports"],
+        "workflow": ["Decoding", "decode", "load_run", "write_reports"],
     },
 )

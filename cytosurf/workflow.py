@@ -12,21 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.compute.files import atomic_path
-from cytosurf.errors import InputError, unknown_name
+from cytosurf.errors import InputError
 from cytosurf.runs import (
     FoldConfig,
-    RunConfig,
     RunRecord,
     check_writable,
     complete,
     correct_family,
     family_members,
-    load_run,
     make_config,
     prepare,
     regain_family,
     run_map,
 )
+from cytosurf.runs import load_run as read_run
 from cytosurf.runs.config import FILE_NAME
 from cytosurf.runs.inputs import Features, TargetLike
 
@@ -39,7 +38,7 @@ EMBEDDED_TARGET = "schaefer400-7networks"
 
 @dataclass(frozen=True, eq=False)
 class Decoding:
-    """The result of `decode`: tables as pandas data frames, maps as nilearn images.
+    """The result of `decode` or `load_run`: tables as pandas data frames, maps as nilearn images.
 
     Attributes
     ----------
@@ -95,10 +94,13 @@ class Decoding:
         return run_map(self.record, kind, features).to_nilearn()
 
     def __repr__(self) -> str:
-        lines = [f"Decoding of {self.record.results['target']}, macro-F1 (mean ± SD over folds)"]
+        from cytosurf.report.formatting import mean_sd, over_folds
+
+        n_folds = self.record.results["n_folds"]
+        lines = [f"Decoding of {self.record.results['target']}, macro-F1 ({over_folds(n_folds)})"]
         for name, entry in self.record.results["feature_sets"].items():
             score = entry["macro_f1"]
-            lines.append(f"  {name:<32} {score['mean']:.3f} ± {score['sd']:.3f}")
+            lines.append(f"  {name:<32} {mean_sd(score['mean'], score['sd'], n_folds)}")
         return "\n".join(lines)
 
 
@@ -215,6 +217,33 @@ def decode(
     return results[names[0]] if len(names) == 1 else results
 
 
+def load_run(directory: str | Path) -> Decoding:
+    """Read a finished run again: the same as `decode` returned.
+
+    Parameters
+    ----------
+    directory : path-like
+        A run directory.
+
+    Returns
+    -------
+    Decoding
+        Tables, spin tests and maps of the run.
+
+    Raises
+    ------
+    InputError
+        If the directory is not a finished run, or a file of it is damaged.
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> result = cytosurf.load_run("my-first-run")  # doctest: +SKIP
+    >>> result.scores  # doctest: +SKIP
+    """
+    return Decoding(read_run(directory))
+
+
 def write_reports(
     run_dirs: str | Path | Sequence[str | Path], *, out: str | Path | None = None
 ) -> list[Path]:
@@ -242,7 +271,7 @@ def write_reports(
     folders = [Path(folder).resolve() for folder in given]
     if not folders or len(set(folders)) != len(folders):
         raise InputError("run directories", "none, or one twice", "different run directories")
-    records = [load_run(folder) for folder in given]
+    records = [read_run(folder) for folder in given]
     beside = Path(out) if out is not None else folders[0].parent
     for folder in (*folders, beside) if len(folders) > 1 else folders:
         check_writable(folder)
@@ -251,47 +280,6 @@ def write_reports(
         records, others = _correct(records, beside)
     pages = [write_outputs(record) for record in (*records, *others)]
     return pages[: len(records)]
-
-
-def read_options(path: str | Path) -> dict[str, Any]:
-    """Read keyword arguments of `decode` from a YAML file, such as a run's ``config.yaml``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or names an option that `decode` does not have.
-    """
-    import yaml
-
-    try:
-        options = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        found = f"{error.problem}{where}"
-        raise InputError(f"--config {path}", found, "a readable YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first_line = str(error).splitlines()[0]
-        raise InputError(f"--config {path}", first_line, "a readable YAML file") from None
-    if not isinstance(options, dict) or not {"features", "target"} <= options.keys():
-        raise InputError(f"--config {path}", "no features and target", "options of cytosurf decode")
-    for name in ("features", "target"):
-        values = options[name] if isinstance(options[name], list) else [options[name]]
-        if not all(isinstance(value, str) for value in values):
-            found = f"{name} = {options[name]}"
-            raise InputError(f"--config {path}", found, "a name, or a list of names")
-    if not isinstance(options.get("folds", {}), dict):
-        raise InputError(f"--config {path}", f"folds = {options['folds']}", "a mapping of options")
-    for name in options:
-        if name not in RunConfig.model_fields:
-            raise unknown_name(f"--config {path}", name, RunConfig.model_fields)
-    if options.get("classifier") is not None:
-        raise InputError(
-            f"--config {path}",
-            f"the classifier {options['classifier']}",
-            "the softmax regression",
-            "Other classifiers are for the Python API.",
-        )
-    return options
 
 
 def default_folder(target: str | Sequence[str]) -> Path:
@@ -325,7 +313,7 @@ def _correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], l
     ours = {record.directory.resolve() for record in records}
     former = {member for record in records for member in family_members(record.directory)}
     corrected = correct_family(records, folder)
-    return corrected, [load_run(run) for run in sorted(former - ours)]
+    return corrected, [read_run(run) for run in sorted(former - ours)]
 
 
 @contextmanager

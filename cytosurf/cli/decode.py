@@ -112,7 +112,8 @@ def decode_command(
 
     Example: cytosurf decode --features neighbourhood:pca32,hist --target yeo7,yeo17
     """
-    from cytosurf.workflow import decode, default_folder, read_options
+    from cytosurf.runs.options import read_options
+    from cytosurf.workflow import decode, default_folder
 
     options: dict[str, Any] = {
         "features": features,
@@ -151,21 +152,35 @@ def decode_command(
 def print_summary(result: Decoding) -> None:
     """Print scores and primary p-values of a run, and where its report is."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+
+    from cytosurf.report.formatting import mean_sd, over_folds
 
     console = Console()
-    entries = result.record.results["feature_sets"]
-    table = Table("features", "columns", "macro-F1 (mean ± SD over folds)", "95 % CI, pooled")
-    for name, entry in entries.items():
+    results = result.record.results
+    n_folds = results["n_folds"]
+    table = Table(
+        Column("features", overflow="fold"),
+        "columns",
+        f"macro-F1 ({over_folds(n_folds)})",
+        "macro-F1 of the pooled folds (95 % CI)",
+    )
+    for name, entry in results["feature_sets"].items():
         score, interval = entry["macro_f1"], entry["ci95"]
+        pooled = f"{entry['pooled_macro_f1']:.3f}"
+        if interval:
+            pooled += f" ({interval[0]:.3f} to {interval[1]:.3f})"
         table.add_row(
             name,
             str(entry["n_features"]),
-            f"{score['mean']:.3f} ± {score['sd']:.3f}",
-            f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "",
+            mean_sd(score["mean"], score["sd"], n_folds),
+            pooled,
         )
-    n_vertices = result.record.results["n_vertices"]
-    console.print(f"\n{result.record.results['target']}, {n_vertices:,} vertices")
+    n_tested = results.get("n_vertices_tested", results["n_vertices"])
+    vertices = f"{n_tested:,} vertices tested"
+    if n_tested != results["n_vertices"]:
+        vertices += f" of {results['n_vertices']:,} analysed"
+    console.print(f"\n{results['target']}, {vertices}")
     console.print(table)
     for test in result.record.nulls:
         if test.primary:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cytosurf.report.formatting import columns, format_p, listed
+from cytosurf.report.formatting import columns, format_p, listed, mean_sd, over_folds
 from cytosurf.report.selection import (
     circular_sets,
     feature_sets,
@@ -88,9 +88,10 @@ def _question(record: RunRecord, features: str, baseline: str | None) -> str:
 def _score_sentence(record: RunRecord, features: str) -> str:
     scores = feature_sets(record)[features]
     macro = scores["macro_f1"]
+    n_folds = len(macro["folds"])
     sentence = (
         f"With {features} ({columns(scores['n_features'])}) the macro-F1 on held-out cortex is "
-        f"{macro['mean']:.3f} ± {macro['sd']:.3f} (mean ± SD over {len(macro['folds'])} folds)"
+        f"{mean_sd(macro['mean'], macro['sd'], n_folds)} ({over_folds(n_folds)})"
     )
     if scores.get("ci95"):
         low, high = scores["ci95"]
@@ -241,8 +242,8 @@ def _numbers(
 
     def score(name: str, remark: str) -> HeadlineNumber:
         macro = sets[name]["macro_f1"]
-        value = f"{macro['mean']:.3f}"
-        return HeadlineNumber(name, value, f"± {macro['sd']:.3f}, {remark}")
+        value, _, sd = mean_sd(macro["mean"], macro["sd"], len(macro["folds"])).partition(" ± ")
+        return HeadlineNumber(name, value, f"± {sd}, {remark}" if sd else f"one fold, {remark}")
 
     numbers = [score(features, f"macro-F1, {columns(sets[features]['n_features'])}")]
     position = matched_position(record, features)

@@ -187,7 +187,7 @@ def confusion_figure(record: RunRecord, name: str) -> Figure:
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("true (vertices)" if k <= MOST_NAMED_CLASSES else "true")
+    axes.set_ylabel("true (vertices tested)" if k <= MOST_NAMED_CLASSES else "true")
     axes.set_title(name, fontsize=10, loc="left", weight="bold")
     if k <= FEW_CLASSES:
         _write_cells(axes, share, counts)

@@ -41,6 +41,30 @@ def interval(low: float, high: float, decimals: int = 3) -> str:
     return f"{number(low, decimals)} to {number(high, decimals)}"
 
 
+def mean_sd(mean: float, sd: float, n_folds: int, decimals: int = 3) -> str:
+    """Return ``mean ± SD`` over folds; of one fold the score alone, because it has no SD.
+
+    Examples
+    --------
+    >>> mean_sd(0.4684, 0.0117, 5), mean_sd(0.4684, 0.0, 1)
+    ('0.468 ± 0.012', '0.468')
+    """
+    if n_folds < 2 or math.isnan(sd):
+        return number(mean, decimals)
+    return f"{number(mean, decimals)} ± {number(sd, decimals)}"
+
+
+def over_folds(n_folds: int) -> str:
+    """Say what a score of `mean_sd` is.
+
+    Examples
+    --------
+    >>> over_folds(5), over_folds(1)
+    ('mean ± SD over 5 folds', 'one fold')
+    """
+    return "one fold" if n_folds < 2 else f"mean ± SD over {n_folds} folds"
+
+
 def columns(n: int) -> str:
     """Return ``"1 column"`` or ``"n columns"``."""
     return "1 column" if n == 1 else f"{n} columns"

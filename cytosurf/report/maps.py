@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from cytosurf.report.colours import CORRECT, WRONG, class_colours, distinct_colours
 from cytosurf.report.cortex import GROUND, Scene
 from cytosurf.report.surface_plot import Scale, label_row, surface_figure, value_row
+from cytosurf.runs.maps import entropy_bits
 
 if TYPE_CHECKING:
     from cytosurf.runs.record import RunRecord
@@ -57,7 +58,8 @@ def uncertainty_figure(record: RunRecord, scene: Scene, names: Sequence[str]) ->
     share one scale, from the 2nd to the 98th percentile.
     """
     tested = {name: record.prediction[name] > 0 for name in names}
-    entropies = {name: relative_entropy(record.probability[name]) for name in names}
+    most_bits = np.log2(len(record.labels))
+    entropies = {name: entropy_bits(record.probability[name]) / most_bits for name in names}
     everything = np.concatenate([entropies[name][tested[name]] for name in names])
     low, high = np.percentile(everything, [2, 98])
     scale = Scale("viridis", round(float(low), 2), round(float(high), 2), "relative entropy")
@@ -78,26 +80,6 @@ def folds_map_figure(record: RunRecord, scene: Scene) -> Figure:
     palette = class_colours(names) if n_folds <= 7 else distinct_colours(n_folds)
     row = label_row(scene, "Folds: whole superblocks are held out", index, names, palette)
     return surface_figure(scene, [row])
-
-
-def relative_entropy(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Return the entropy of each row of class probabilities, divided by log K.
-
-    Parameters
-    ----------
-    probability : (n_vertices, K) ndarray
-        Rows sum to about 1; a row of zeros gives 0.
-
-    Examples
-    --------
-    >>> relative_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3).tolist()
-    [1.0, 0.0]
-    """
-    p = np.asarray(probability, dtype=np.float64)
-    p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
-    entropy: npt.NDArray[np.float64] = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1)
-    relative: npt.NDArray[np.float64] = np.abs(entropy) / np.log(p.shape[1])
-    return relative
 
 
 def _index(record: RunRecord, keys: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
-from cytosurf.report.formatting import format_p, interval, number
+from cytosurf.report.formatting import format_p, interval, mean_sd, number
 from cytosurf.report.selection import detailed_sets, feature_sets, primary_pair
 from cytosurf.report.tables import (
     differences_table,
@@ -77,7 +77,7 @@ def scores(record: RunRecord) -> PageTable:
         )
     return PageTable(
         "scores",
-        "Scores on held-out cortex. Macro-F1: mean ± SD (ddof 0) over folds.",
+        f"Scores on held-out cortex. Macro-F1: {_over_folds(record)}.",
         (
             *("Feature set", "Role", "Columns", "Macro-F1", "Position of about the same size"),
             *("Pooled macro-F1", "95 % interval", "Balanced accuracy", "MCC", "Log-loss"),
@@ -107,7 +107,7 @@ def differences(record: RunRecord) -> PageTable:
         "differences",
         "Macro-F1 of the features minus that of the other set in the same fold.",
         (
-            *("Features", "minus", "Mean ± SD", "Folds ahead"),
+            *("Features", "minus", "Mean ± SD" if len(folds) > 1 else "Difference", "Folds ahead"),
             *(fold.replace("_", " ") for fold in folds),
         ),
         tuple(rows),
@@ -171,7 +171,7 @@ def per_class(record: RunRecord) -> PageTable:
     return PageTable(
         "per-class",
         f"F1 of each class, pooled over folds.{others}",
-        ("Class", "Key", "Vertices", *shown),
+        ("Class", "Key", "Tested vertices", *shown),
         tuple(rows),
     )
 
@@ -229,8 +229,13 @@ def facts(name: str, caption: str, pairs: Sequence[tuple[str, Any]]) -> PageTabl
     return PageTable(name, caption, ("What", "Value"), rows, text_columns=frozenset({0, 1}))
 
 
+def _over_folds(record: RunRecord) -> str:
+    n_folds = max(len(s["macro_f1"]["folds"]) for s in feature_sets(record).values())
+    return "mean ± SD (ddof 0) over folds" if n_folds > 1 else "one fold, so there is no SD"
+
+
 def _mean_sd(mean: float, sd: float) -> str:
-    return f"{number(mean)}\u00a0±\u00a0{number(sd)}"
+    return mean_sd(mean, sd, 1 if math.isnan(sd) else 2).replace(" ", "\u00a0")
 
 
 def _p_or_dash(p: float) -> str:

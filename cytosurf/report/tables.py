@@ -30,8 +30,8 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per feature set, features first and the prior-only reference last. Macro-F1 is
-        the mean and SD (ddof 0) over folds, and pooled over folds with its 95 % block-bootstrap
-        interval; ``position_*`` is the position baseline of about the same number of columns;
+        the mean and SD (ddof 0; NaN of a single fold) over folds, and pooled over folds with its
+        95 % block-bootstrap interval; ``position_*`` is the position baseline of about the same number of columns;
         ``macro_f1_fold_*`` are the folds. Scores that the run does not have are NaN.
     """
     rows = []
@@ -45,7 +45,7 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
             "role": role(record, name),
             "n_features": entry["n_features"],
             "macro_f1_mean": macro["mean"],
-            "macro_f1_sd": macro["sd"],
+            "macro_f1_sd": _sd(macro),
             "pooled_macro_f1": entry.get("pooled_macro_f1", _NAN),
             "ci95_low": low,
             "ci95_high": high,
@@ -55,7 +55,7 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
             "position_set": position or "",
             "position_n_features": beside.get("n_features", _NAN),
             "position_macro_f1_mean": beside.get("macro_f1", {}).get("mean", _NAN),
-            "position_macro_f1_sd": beside.get("macro_f1", {}).get("sd", _NAN),
+            "position_macro_f1_sd": _sd(beside.get("macro_f1", {})),
         }
         values = _numbers(macro["folds"])
         folds = {f"macro_f1_fold_{i + 1}": value for i, value in enumerate(values)}
@@ -91,7 +91,7 @@ def differences_table(record: RunRecord) -> pd.DataFrame:
             "features": features,
             "baseline": baseline,
             "mean": float(np.nanmean(folds)),
-            "sd": float(np.nanstd(folds)),
+            "sd": float(np.nanstd(folds)) if len(folds) > 1 else _NAN,
             "n_folds_better": int(np.sum(np.asarray(folds) > 0)),
             "n_folds": len(folds),
         }
@@ -119,8 +119,8 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per feature set and class, with the class's key, name, number of vertices, F1,
-        precision (0 where the class is never predicted) and recall.
+        One row per feature set and class, with the class's key, name, number of tested
+        vertices, F1, precision (0 where the class is never predicted) and recall.
     """
     columns = ["feature_set", "key", "name", "n_vertices", "f1", "precision", "recall"]
     parts = []
@@ -217,6 +217,11 @@ def confusion_table(record: RunRecord, name: str) -> pd.DataFrame:
 def _numbers(values: Iterable[float | None]) -> list[float]:
     """Return floats, NaN for what a JSON file holds as null."""
     return [_NAN if value is None else float(value) for value in values]
+
+
+def _sd(score: Any) -> float:
+    """Return the SD over folds; NaN where there is a single fold, or none."""
+    return float(score["sd"]) if len(score.get("folds") or []) > 1 else _NAN
 
 
 def _mean(score: Any) -> float:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cytosurf.workflow import decode, read_options
+from cytosurf.runs.options import read_options
+from cytosurf.workflow import decode
 
 PIPELINE = Path(__file__).resolve().parents[2] / "pipelines" / "functional_decoding"
 

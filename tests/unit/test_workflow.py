@@ -11,9 +11,11 @@ import pytest
 from nilearn.surface import SurfaceImage
 from sklearn.naive_bayes import GaussianNB
 
+import cytosurf
 from cytosurf import report as room
 from cytosurf.errors import InputError
 from cytosurf.runs import load_run
+from cytosurf.runs.options import read_options
 from cytosurf.runs.record import read_json
 from cytosurf.surfaces import nilearn as images
 from cytosurf.targets import Target
@@ -23,10 +25,10 @@ from cytosurf.workflow import (
     Decoding,
     decode,
     default_folder,
-    read_options,
     write_reports,
 )
 from tests.unit.nulls.oracles import holm_by_definition
+from tests.unit.report.records import one_fold
 from tests.unit.runs.cortex import FOLDS, comparable, listing
 
 pytestmark = pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
@@ -127,10 +129,27 @@ def test_tables_in_files_are_those_of_the_result(result):
 def test_the_result_shows_its_scores(result):
     """Printed, it names the target and each set with mean and SD."""
     first, *lines = repr(result).splitlines()
-    assert first == "Decoding of target-1, macro-F1 (mean ± SD over folds)"
+    assert first == "Decoding of target-1, macro-F1 (mean ± SD over 3 folds)"
     assert [line.split()[0] for line in lines] == ["stain", "coordinates", "harmonics:2", "prior"]
     score = result.record.results["feature_sets"]["stain"]["macro_f1"]
     assert f"{score['mean']:.3f} ± {score['sd']:.3f}" in lines[0]
+
+
+def test_one_fold_is_printed_without_an_sd(result):
+    """Where the scheme has a single fold, the printed result says so."""
+    text = repr(Decoding(one_fold(result.record)))
+    assert "macro-F1 (one fold)" in text
+    assert "±" not in text
+
+
+def test_a_finished_run_is_loaded_as_it_was_returned(result):
+    """`cytosurf.load_run` gives the same tables, text and maps as `decode` did."""
+    again = cytosurf.load_run(result.directory)
+    assert isinstance(again, Decoding)
+    assert repr(again) == repr(result)
+    for table in ("scores", "differences", "per_class", "spin_test"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
+    assert np.array_equal(again.record.prediction["stain"], result.record.prediction["stain"])
 
 
 def test_without_a_folder_nothing_is_kept(toy_cortex, tmp_path, monkeypatch):
@@ -371,7 +390,7 @@ def test_the_embedded_names_are_the_default():
         ("features: [hist]\ntarget: yeo7\nclassifier: SVC()", "Python API"),
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
         (b"\xff\xfe\xfa", "--config"),
-        (None, "No such file"),
+        (None, "found no such file;"),
     ],
 )
 def test_bad_option_files_are_named(tmp_path, text, words):

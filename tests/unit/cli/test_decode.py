@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from cytosurf import workflow
+from cytosurf.cli import decode as decode_room
 from cytosurf.runs import FoldConfig, RunConfig, load_run, make_config
 from cytosurf.runs.config import write_config
 from cytosurf.surfaces import write_parcellation
@@ -161,10 +162,42 @@ def test_a_run_prints_its_scores_and_where_the_report_is(
     for name, entry in run.results["feature_sets"].items():
         assert Path(name).name[:20] in ended.out
         assert f"{entry['macro_f1']['mean']:.3f} ± {entry['macro_f1']['sd']:.3f}" in ended.out
+        assert f"{entry['pooled_macro_f1']:.3f}" in ended.out
+    assert "macro-F1 of the pooled folds (95 % CI)" in ended.out
+    assert f"{run.results['n_vertices_tested']:,} vertices tested\n" in ended.out
     assert "p = 0." in ended.out
     assert ended.out.count("of 4 independent spins") == 1
     assert ended.out.count("of 4 mirrored spins") == 1
     assert ended.out.rstrip().endswith("Report: cytosurf-run-bands_hemi/report.html")
+
+
+def test_one_hemisphere_to_the_other_is_one_fold_of_some_vertices(
+    cytosurf, toy_options, plain_page, tmp_path
+):
+    """No SD is printed for a single fold, and only its test vertices count as tested."""
+    options = [*toy_options.split(), "--scheme", "left-to-right", "--spins", "0"]
+    ended = cytosurf("decode", *options, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    assert "macro-F1 (one fold)" in ended.out
+    assert "±" not in ended.out
+    results = load_run(tmp_path / "run").results
+    n_tested, n_vertices = results["n_vertices_tested"], results["n_vertices"]
+    assert n_tested < n_vertices
+    assert f"{n_tested:,} vertices tested of {n_vertices:,} analysed" in ended.out
+
+
+def test_long_names_are_folded_not_cut(monkeypatch, capsys, toy_options, tmp_path, cytosurf):
+    """On a narrow terminal every character of a name is printed."""
+    options = [*toy_options.split(), "--spins", "0", "--out", str(tmp_path / "run")]
+    assert cytosurf("decode", *options).code == 0
+    monkeypatch.setenv("COLUMNS", "60")
+    capsys.readouterr()
+    decode_room.print_summary(workflow.load_run(tmp_path / "run"))
+    out = capsys.readouterr().out
+    assert "…" not in out
+    first_column = [line.split("│")[1].strip() for line in out.splitlines() if "│" in line]
+    names = "".join(first_column)
+    assert all(name in names for name in load_run(tmp_path / "run").results["feature_sets"])
 
 
 def test_labels_without_a_name_are_warned_of_and_numbered(

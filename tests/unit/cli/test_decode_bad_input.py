@@ -231,7 +231,7 @@ def test_labels_that_are_no_gifti(cytosurf, here):
         ("--buffer-mm -1", "folds.buffer_mm: found -1"),
         ("--scheme across --hemisphere L", "on both hemispheres"),
         ("--block-sweep 20,x", "--block-sweep: found '20,x'"),
-        ("--config gone.yaml", "--config gone.yaml: found .*No such file"),
+        ("--config gone.yaml", "--config gone.yaml: found no such file"),
         ("--out /dev/null", "--out /dev/null.*not a folder"),
         ("--out /dev/null/run", "not a folder: /dev/null"),
     ],

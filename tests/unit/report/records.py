@@ -1,5 +1,6 @@
 """Records of runs on two small spheres, for the tests of the report."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,6 +220,15 @@ def with_config(record, **changes):
     }
     config = record.config | changes | {"folds": record.config["folds"] | folds}
     return replace(record, config=config)
+
+
+def one_fold(record):
+    """Return the record of a run whose scheme has a single fold."""
+    results = copy.deepcopy(record.results)
+    entries = [e["macro_f1"] for e in results["feature_sets"].values()] + results["differences"]
+    for entry in entries:
+        entry.update(mean=entry["folds"][0], sd=0.0, folds=entry["folds"][:1])
+    return replace(record, results=results | {"n_folds": 1})
 
 
 def with_sets(record, *names, notes=(), target="toy target"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.report.answer import answer
-from tests.unit.report.records import null_record
+from tests.unit.report.records import null_record, one_fold
 
 
 def with_test(record, p, **changes):
@@ -164,3 +164,12 @@ def test_mirror_images_in_training_are_said_unless_folds_keep_them_together(reco
         other = replace(record, config=record.config | {"folds": folds})
         assert "mirror image" not in answer(other).does_not_show
     assert "mirror image" not in answer(replace(record, hemispheres=("L",))).does_not_show
+
+
+def test_one_fold_is_called_one_fold(record):
+    """No SD is given where there is a single fold."""
+    made = answer(one_fold(record))
+    assert "(one fold)" in made.found
+    assert "±" not in made.found
+    assert all("±" not in number.remark for number in made.numbers)
+    assert made.numbers[0].remark.startswith("one fold, ")

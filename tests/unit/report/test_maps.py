@@ -12,8 +12,8 @@ from cytosurf.report import (
     truth_and_prediction_figure,
     uncertainty_figure,
 )
+from cytosurf.report import maps as room
 from cytosurf.report.colours import WRONG
-from cytosurf.report.maps import relative_entropy
 from cytosurf.report.surface_plot import scene_of
 from tests.unit.report.records import TOY, toy_meshes
 
@@ -85,12 +85,20 @@ def test_folds_are_numbered_from_one(record, scene):
     assert words == [f"fold {i}" for i in range(1, 6)]
 
 
-@pytest.mark.parametrize("k", [2, 7, 64])
-def test_relative_entropy_equals_scipy(k):
-    """Float16 probabilities, certain and uniform ones included."""
-    p = np.random.default_rng(0).dirichlet(np.ones(k), 50).astype(np.float16)
-    p[0], p[1] = np.eye(k)[0], 1 / k
+def test_the_entropy_drawn_is_that_of_scipy(record, scene, monkeypatch):
+    """Relative entropy is that of float16 probabilities, certain and uniform ones included."""
+    k = len(record.labels)
+    p = record.probability["stain"].copy()
+    p[1], p[2] = np.eye(k)[0], 1 / k
+    drawn = {}
+
+    def value_row(_scene, title, values, *_):
+        drawn[title] = values
+        return title
+
+    monkeypatch.setattr(room, "value_row", value_row)
+    monkeypatch.setattr(room, "surface_figure", lambda _scene, rows: rows)
+    room.uncertainty_figure(replace(record, probability={"stain": p}), scene, ["stain"])
     expected = entropy(p.astype(float), axis=1) / np.log(k)
-    np.testing.assert_allclose(relative_entropy(p), expected, atol=1e-9)
-    np.testing.assert_allclose(relative_entropy(p)[:2], [0, 1], atol=1e-9)
-    assert relative_entropy(np.zeros((1, k)))[0] == 0
+    np.testing.assert_allclose(drawn["Uncertainty of stain"], expected, atol=2e-3)
+    np.testing.assert_allclose(drawn["Uncertainty of stain"][1:3], [0, 1], atol=2e-3)

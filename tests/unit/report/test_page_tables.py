@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cytosurf.report import page_tables
-from tests.unit.report.records import toy_record
+from tests.unit.report.records import one_fold, toy_record
 
+SETS = ("stain", "coordinates", "harmonics:8")
 TABLES = {
     "scores": page_tables.scores,
     "differences": page_tables.differences,
@@ -77,7 +78,7 @@ def test_every_class_has_a_row(tmp_path):
     """Also with 64 classes."""
     table = page_tables.per_class(toy_record(tmp_path, n_classes=64))
     assert len(table.rows) == 64
-    assert table.headers == ("Class", "Key", "Vertices", "stain", "coordinates", "harmonics:8")
+    assert table.headers == ("Class", "Key", "Tested vertices", *SETS)
 
 
 def test_facts_leave_out_what_is_empty():
@@ -89,7 +90,7 @@ def test_facts_leave_out_what_is_empty():
 def test_the_table_of_classes_fits_on_a_page(record):
     """Of many feature sets the most important ones are shown, and the file with all is named."""
     table = page_tables.per_class(record)
-    assert table.headers[3:] == ("stain", "coordinates", "harmonics:8")
+    assert table.headers[3:] == SETS
     assert "per_class.tsv" not in table.caption
     sets, counts = record.results["feature_sets"], record.counts
     names = [f"set{i}" for i in range(6)]
@@ -99,3 +100,21 @@ def test_the_table_of_classes_fits_on_a_page(record):
     assert table.headers[3:6] == ("stain", "coordinates", "harmonics:8")
     assert len(table.headers) == 3 + 6
     assert "All 9 feature sets are in per_class.tsv." in table.caption
+
+
+def test_one_fold_is_shown_without_an_sd(record):
+    """Captions say that there is one fold, and no cell holds a plus-minus sign."""
+    single = one_fold(record)
+    for table in (page_tables.scores(single), page_tables.differences(single)):
+        assert not any("±" in text for row in (table.headers, *table.rows) for text in row)
+        assert "±" not in table.caption
+    assert "one fold" in page_tables.scores(single).caption
+
+
+def test_classes_are_counted_by_the_vertices_that_were_tested(record):
+    """Where folds leave vertices untested, the table of classes says how many were."""
+    counts = {name: c[:1] for name, c in record.counts.items()}
+    table = page_tables.per_class(replace(record, counts=counts))
+    assert table.headers[2] == "Tested vertices"
+    tested = counts["stain"].sum(axis=(0, 2))
+    assert [row[2] for row in table.rows] == [f"{n:,}" for n in tested]

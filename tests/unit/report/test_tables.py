@@ -13,7 +13,7 @@ from cytosurf.report import (
     scores_table,
     spin_test_table,
 )
-from tests.unit.report.records import toy_record
+from tests.unit.report.records import one_fold, toy_record
 
 
 def test_scores_have_position_of_the_same_size_beside_them(record):
@@ -151,3 +151,13 @@ def test_spins_that_could_not_be_tested_count_but_have_no_score(record):
     assert table["null_sd"] == np.std(null[:-1])
     assert empty["n_spins"] == 3
     assert np.isnan(empty[["null_median", "null_sd", "z"]].astype(float)).all()
+
+
+def test_one_fold_has_no_sd(record):
+    """The SD of a single fold is no number, in scores, position and differences."""
+    single = one_fold(record)
+    scores = scores_table(single)
+    assert scores["macro_f1_sd"].isna().all()
+    assert scores["position_macro_f1_sd"].isna().all()
+    assert differences_table(single)["sd"].isna().all()
+    assert scores["macro_f1_mean"].notna().all()
