@@ -6,12 +6,14 @@ for the gradient, 16 float32 to a vector. Each loaded value is used four times, 
 not loads, is the limit (measured on one core of 110 GFLOP/s, 32 features: 90 for the logits, 58 to
 75 for the gradient; the loops before, 37 to 46 for a whole pass).
 
-Where classes or features are no multiple of four, the last ones are done twice with the same
-outcome. Processors with shorter vectors do each in parts.
+The last classes, where they are no multiple of four, go in a block with as many rows; of features
+the last one is done repeatedly, with the same outcome. Processors with shorter vectors do each
+vector in parts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -67,9 +69,18 @@ def _up_to_last(builder: Any, first: Any, n: Any) -> list[Any]:
     return [builder.select(builder.icmp_signed("<", i, last), i, last) for i in indices]
 
 
-def _registers(builder: Any) -> list[list[Any]]:
+def _registers(builder: Any, rows: int) -> list[list[Any]]:
     """Return a block of vectors that the compiler will keep in registers."""
-    return [[cgutils.alloca_once(builder, _VECTOR) for _ in range(BLOCK)] for _ in range(BLOCK)]
+    return [[cgutils.alloca_once(builder, _VECTOR) for _ in range(BLOCK)] for _ in range(rows)]
+
+
+def _row_counts(builder: Any, k: Any, n_classes: Any) -> Iterator[tuple[int, list[Any]]]:
+    """Enter a branch for every number of classes a block can have from `k`; yield them."""
+    left = builder.sub(n_classes, k)
+    for rows in range(1, BLOCK + 1):
+        taken = builder.icmp_signed(">=" if rows == BLOCK else "==", left, _INT(rows))
+        with builder.if_then(taken):
+            yield rows, [builder.add(k, _INT(i)) for i in range(rows)]
 
 
 @intrinsic
@@ -83,36 +94,38 @@ def logits_block(
     n_classes: Any,
     n_features: Any,
 ) -> Any:
-    """Fill rows k to k + 3 of ``z (K, TILE)`` with the logits of the tile ``x (p, TILE)``."""
+    """Fill rows k to k + 3, if there, of ``z (K, TILE)``: the logits of ``x (p, TILE)``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, c, c0, z = _pointers(context, builder, signature, arguments, 4)
         k, n_classes, n_features = arguments[4:]
-        classes = _up_to_last(builder, k, n_classes)
-        rows = [builder.gep(c, [builder.mul(i, n_features)]) for i in classes]
-        sums = _registers(builder)
-        slots = cgutils.for_range_slice(
-            builder, _INT(0), _INT(TILE), _INT(BLOCK * LANES), intp=_INT
-        )
-        with slots as (t, _):
-            for m in range(BLOCK):
-                start = _spread(builder, builder.load(builder.gep(c0, [classes[m]])))
-                for v in range(BLOCK):
-                    builder.store(start, sums[m][v])
-            with cgutils.for_range(builder, n_features, intp=_INT) as loop:
-                begin = builder.add(builder.mul(loop.index, _INT(TILE)), t)
-                values = [
-                    _load(builder, x, builder.add(begin, _INT(v * LANES))) for v in range(BLOCK)
-                ]
-                for m in range(BLOCK):
-                    factor = _spread(builder, builder.load(builder.gep(rows[m], [loop.index])))
+        for rows, classes in _row_counts(builder, k, n_classes):
+            firsts = [builder.gep(c, [builder.mul(i, n_features)]) for i in classes]
+            sums = _registers(builder, rows)
+            slots = cgutils.for_range_slice(
+                builder, _INT(0), _INT(TILE), _INT(BLOCK * LANES), intp=_INT
+            )
+            with slots as (t, _):
+                for m in range(rows):
+                    start = _spread(builder, builder.load(builder.gep(c0, [classes[m]])))
                     for v in range(BLOCK):
-                        _add_product(builder, sums[m][v], factor, values[v])
-            for m in range(BLOCK):
-                begin = builder.add(builder.mul(classes[m], _INT(TILE)), t)
-                for v in range(BLOCK):
-                    to = _at(builder, z, builder.add(begin, _INT(v * LANES)))
-                    builder.store(builder.load(sums[m][v]), to, align=4)
+                        builder.store(start, sums[m][v])
+                with cgutils.for_range(builder, n_features, intp=_INT) as loop:
+                    begin = builder.add(builder.mul(loop.index, _INT(TILE)), t)
+                    values = [
+                        _load(builder, x, builder.add(begin, _INT(v * LANES))) for v in range(BLOCK)
+                    ]
+                    for m in range(rows):
+                        factor = _spread(
+                            builder, builder.load(builder.gep(firsts[m], [loop.index]))
+                        )
+                        for v in range(BLOCK):
+                            _add_product(builder, sums[m][v], factor, values[v])
+                for m in range(rows):
+                    begin = builder.add(builder.mul(classes[m], _INT(TILE)), t)
+                    for v in range(BLOCK):
+                        to = _at(builder, z, builder.add(begin, _INT(v * LANES)))
+                        builder.store(builder.load(sums[m][v]), to, align=4)
         return context.get_dummy_value()
 
     return types.void(x, coefficients, intercepts, z, k, n_classes, n_features), generate
@@ -134,29 +147,29 @@ def products_block(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, z, out = _pointers(context, builder, signature, arguments, 3)
         k, j, n_classes, n_features = arguments[3:]
-        classes = _up_to_last(builder, k, n_classes)
         features = _up_to_last(builder, j, n_features)
-        z_rows = [builder.gep(z, [builder.mul(i, _INT(TILE))]) for i in classes]
         x_rows = [builder.gep(x, [builder.mul(i, _INT(TILE))]) for i in features]
-        firsts = [builder.mul(i, n_features) for i in classes]
-        places = [
-            [_at(builder, out, builder.mul(builder.add(f, i), _INT(LANES))) for i in features]
-            for f in firsts
-        ]
-        block = _registers(builder)
-        for m in range(BLOCK):
-            for v in range(BLOCK):
-                builder.store(builder.load(places[m][v], align=4), block[m][v])
-        slots = cgutils.for_range_slice(builder, _INT(0), _INT(TILE), _INT(LANES), intp=_INT)
-        with slots as (t, _):
-            values = [_load(builder, row, t) for row in x_rows]
-            for m in range(BLOCK):
-                factor = _load(builder, z_rows[m], t)
+        for rows, classes in _row_counts(builder, k, n_classes):
+            z_rows = [builder.gep(z, [builder.mul(i, _INT(TILE))]) for i in classes]
+            firsts = [builder.mul(i, n_features) for i in classes]
+            places = [
+                [_at(builder, out, builder.mul(builder.add(f, i), _INT(LANES))) for i in features]
+                for f in firsts
+            ]
+            block = _registers(builder, rows)
+            for m in range(rows):
                 for v in range(BLOCK):
-                    _add_product(builder, block[m][v], factor, values[v])
-        for m in range(BLOCK):
-            for v in range(BLOCK):
-                builder.store(builder.load(block[m][v]), places[m][v], align=4)
+                    builder.store(builder.load(places[m][v], align=4), block[m][v])
+            slots = cgutils.for_range_slice(builder, _INT(0), _INT(TILE), _INT(LANES), intp=_INT)
+            with slots as (t, _):
+                values = [_load(builder, row, t) for row in x_rows]
+                for m in range(rows):
+                    factor = _load(builder, z_rows[m], t)
+                    for v in range(BLOCK):
+                        _add_product(builder, block[m][v], factor, values[v])
+            for m in range(rows):
+                for v in range(BLOCK):
+                    builder.store(builder.load(block[m][v]), places[m][v], align=4)
         return context.get_dummy_value()
 
     return types.void(x, z, sums, k, j, n_classes, n_features), generate

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from cytosurf.decoding.design import Design, make_design
 from cytosurf.decoding.folds import Folds
 from cytosurf.decoding.scores import confusion_counts, log_loss
-from cytosurf.decoding.softmax import fit_softmax, predict_probability
+from cytosurf.decoding.softmax import START_TOLERANCE, fit_softmax, predict_probability
 from cytosurf.errors import InputError
 
 UNLABELLED = -1
@@ -273,7 +273,7 @@ class _SoftmaxFitter:
     C: float
 
     def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
-        return fit_softmax(self.design, label, rows, C=self.C)
+        return fit_softmax(self.design, label, rows, C=self.C, tolerance=START_TOLERANCE)
 
     def fit(
         self,

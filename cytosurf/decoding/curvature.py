@@ -1,4 +1,4 @@
-"""Estimates of the Hessian of the softmax regression: the preconditioners of its solver."""
+"""Estimates of the inverse Hessian of the softmax regression: the preconditioners of its solver."""
 
 from __future__ import annotations
 
@@ -8,91 +8,114 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from cytosurf.decoding.blocks import TILE
-from cytosurf.decoding.problem import Problem, stratified_subset
+from cytosurf.decoding.hessian import hessian_pass, mirror
+from cytosurf.decoding.problem import Problem
 
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-Factor = tuple[npt.NDArray[np.float32], bool]
-
-# Parameters up to which the preconditioner is the full Hessian; above, it has one block a class.
+# Parameters up to which the preconditioner is the inverse of the full Hessian; above, it has one
+# block a class.
 FULL_HESSIAN_PARAMETERS = 4000
 
 
 @dataclass(frozen=True, eq=False)
 class Preconditioner:
-    """The inverse of an estimated Hessian, in Cholesky factors.
+    """An estimate of the inverse of a Hessian.
 
     Attributes
     ----------
-    classes : (n,) int64
-        The classes that the Hessian is for.
-    factors : list
-        One factor for all parameters, or one for each class; none stands for no estimate.
+    inverse : (1, K n, K n) or (K, n, n) float32
+        For all parameters, class after class, or a block for the n parameters of each class.
+    n_classes : int
+        The number of classes K.
     """
 
-    classes: npt.NDArray[np.int64]
-    factors: list[Factor]
+    inverse: Float32
+    n_classes: int
 
-    def solve(self, gradient: Float64, classes: npt.NDArray[np.int64]) -> Float64:
-        """Return the inverse Hessian times `gradient (len(classes), n_parameters_of_a_class)`.
-
-        Of a Hessian for more classes, the part of the inverse that belongs to `classes`: positive
-        definite still.
-        """
-        rows = np.searchsorted(self.classes, classes)
-        right = np.zeros((len(self.classes), gradient.shape[1]), np.float32)
-        right[rows] = gradient
-        parts = np.split(right.ravel(), len(self.factors))
-        solved = [
-            linalg.cho_solve(f, part, overwrite_b=True, check_finite=False)
-            for f, part in zip(self.factors, parts, strict=True)
-        ]
-        return np.concatenate(solved).reshape(right.shape)[rows].astype(np.float64)
+    def of_classes(self, rows: npt.NDArray[np.integer]) -> Preconditioner:
+        """Return the part that belongs to some of the classes: positive definite still."""
+        if len(rows) == self.n_classes:
+            return self
+        if len(self.inverse) > 1:
+            return Preconditioner(self.inverse[rows], len(rows))
+        n = self.inverse.shape[1] // self.n_classes
+        kept = (rows[:, None] * n + np.arange(n)).ravel()
+        part = np.ascontiguousarray(self.inverse[0][np.ix_(kept, kept)])
+        return Preconditioner(part[None], len(rows))
 
 
-def estimate_hessian(problem: Problem, theta: Float64) -> Preconditioner:
-    """Factor the Hessian at `theta`, estimated from some training vertices of every class.
+def estimate_inverse(sample: Problem, theta: Float64) -> Preconditioner:
+    """Invert the Hessian of a sample at `theta`.
 
-    Classes weigh the same, so each gives the same number of vertices (all, where it has fewer): a
-    plain sample would hardly see the rare classes, whose curvature it is that changes most. One
-    Cholesky factor for all parameters when there are few, one for each class otherwise, and at
-    the start, where all probabilities are equal and blocks are as good.
+    Classes weigh the same, so each should give the same number of vertices: a plain sample would
+    hardly see the rare classes, whose curvature it is that changes most.
+
+    Parameters
+    ----------
+    sample : Problem
+        From `cytosurf.decoding.problem.sample_problem`.
+    theta : (K, n_features + 1) float64
+        Where the curvature is wanted.
     """
     n_classes, width = theta.shape
-    used, w = stratified_subset(problem, n_classes)
-    tile, slot = used // TILE, used % TILE
-    z = np.ones((len(used), width), np.float32)
-    z[:, :-1] = (problem.x[tile, :, slot] - problem.mean) / problem.scale
-    logits = z @ theta.T.astype(np.float32)
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    # The intercepts' common shift changes nothing: any small value on the diagonal fixes it.
-    ridge = np.diag(np.append(np.full(width - 1, problem.penalty), 1e-6)).astype(np.float32)
-    if not theta.any():
-        s = np.sqrt(w * (p[:, 0] * (1 - p[:, 0])))[:, None] * z
-        return Preconditioner(problem.classes, [factor(s.T @ s + ridge)] * n_classes)
-    if n_classes * width > FULL_HESSIAN_PARAMETERS:
-        scaled = (np.sqrt(w * p[:, k] * (1 - p[:, k]))[:, None] * z for k in range(n_classes))
-        return Preconditioner(problem.classes, [factor(s.T @ s + ridge) for s in scaled])
-    root = np.sqrt(w)[:, None]
-    outer = ((root * p)[:, :, None] * z[:, None, :]).reshape(len(z), -1)
-    hessian = -(outer.T @ outer)
-    for k in range(n_classes):
-        s = np.sqrt(p[:, [k]]) * root * z
-        block = slice(k * width, (k + 1) * width)
-        hessian[block, block] += s.T @ s + ridge
-    return Preconditioner(problem.classes, [factor(hessian)])
+    full = n_classes * width <= FULL_HESSIAN_PARAMETERS
+    hessian = hessian_pass(
+        sample.x,
+        sample.tiles,
+        sample.weight,
+        np.ascontiguousarray(theta[:, :-1]).astype(np.float32),
+        theta[:, -1].astype(np.float32),
+        full,
+    )
+    hessian /= np.float32(sample.n_train)
+    ridge = np.diag(sample.penalty).astype(np.float32)
+    if full:
+        # Nothing but the penalty changes when all classes are shifted alike: such shifts get the
+        # curvature of other directions, so that the inverse is accurate in float32.
+        by_class = hessian[0].reshape(n_classes, width, n_classes, width)
+        diagonal = np.arange(n_classes)
+        by_class[diagonal, :, diagonal] += ridge
+        by_class += (by_class[diagonal, :, diagonal].mean(axis=0) / n_classes)[:, None, :]
+    else:
+        hessian += ridge
+    return Preconditioner(np.stack([_inverse(matrix) for matrix in hessian]), n_classes)
 
 
-def factor(matrix: npt.NDArray[np.float32]) -> Factor:
-    """Factor a matrix whose smallest eigenvalues float32 products may have left below zero."""
-    shift = 1e-6
+def inverse_at_zero(sample: Problem) -> Preconditioner:
+    """Invert the Hessian of a sample where all parameters are 0: the same block for every class.
+
+    All probabilities are equal there, and what couples the classes acts on common shifts alone.
+
+    Parameters
+    ----------
+    sample : Problem
+        From `cytosurf.decoding.problem.sample_problem`.
+    """
+    n_classes, width = len(sample.classes), len(sample.penalty)
+    moments = np.empty((width, width), np.float32)
+    moments[:-1, :-1] = sum(
+        (sample.x[tile] * sample.weight[tile]) @ sample.x[tile].T for tile in sample.tiles
+    )
+    moments[-1, :-1] = moments[:-1, -1] = np.einsum(
+        "tjs,ts->j", sample.x[sample.tiles], sample.weight[sample.tiles]
+    )
+    moments[-1, -1] = sample.n_train
+    moments /= np.float32(sample.n_train * n_classes)
+    block = _inverse(moments + np.diag(sample.penalty).astype(np.float32))
+    return Preconditioner(np.stack([block] * n_classes), n_classes)
+
+
+def _inverse(matrix: Float32) -> Float32:
+    """Invert a symmetric matrix whose smallest eigenvalues rounding may have left below zero."""
+    diagonal = np.arange(len(matrix))
+    shift = np.float32(1e-6 * np.trace(matrix) / len(matrix))
     while True:
-        try:
-            result: Factor = linalg.cho_factor(
-                matrix + np.float32(shift) * np.eye(len(matrix), dtype=np.float32)
-            )
-            return result
-        except linalg.LinAlgError:
-            shift *= 10
+        matrix[diagonal, diagonal] += shift
+        factor, failed = linalg.lapack.spotrf(matrix.T, lower=True)
+        if not failed:
+            inverse: Float32 = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)[0].T
+            mirror(inverse)
+            return inverse
+        shift *= 10

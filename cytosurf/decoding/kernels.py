@@ -25,8 +25,11 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+# Tiles whose float32 sums are added up before they go to float64.
+COLLECTED = 4
+
 # Vectorised sums need leave to reassociate; NaN and infinity keep their meaning.
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
+FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @intrinsic
@@ -65,7 +68,7 @@ def aligned(n: int) -> Float32:
 
 
 @njit(inline="always")
-def _tile_logits(x: Float32, coefficients: Float32, intercepts: Float32, z: Float32) -> None:
+def tile_logits(x: Float32, coefficients: Float32, intercepts: Float32, z: Float32) -> None:
     """Fill ``z[class, slot]`` with the logits of one tile."""
     n_classes, n_features = coefficients.shape
     for k in range(0, n_classes, BLOCK):
@@ -73,7 +76,7 @@ def _tile_logits(x: Float32, coefficients: Float32, intercepts: Float32, z: Floa
 
 
 @njit(inline="always")
-def _tile_exponentials(z: Float32, top: Float32, total: Float32) -> None:
+def tile_exponentials(z: Float32, top: Float32, total: Float32) -> None:
     """Turn logits ``z[class, slot]`` into exponentials below 1, in place, and add them up."""
     n_classes = z.shape[0]
     top[:] = z[0]
@@ -104,7 +107,7 @@ def _collect(sums: Float32, gradient: Float64) -> None:
             lanes[:] = np.float32(0.0)
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
+@njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def gradient_pass(
     x: Float32,
     tiles: Int64,
@@ -140,9 +143,10 @@ def gradient_pass(
     sums = aligned(n_classes * n_features * LANES).reshape(n_classes, n_features, LANES)
     top = np.empty(TILE, np.float32)
     total = np.empty(TILE, np.float32)
-    for tile in tiles:
-        _tile_logits(x[tile], coefficients, intercepts, z)
-        _tile_exponentials(z, top, total)
+    for i in range(len(tiles)):
+        tile = tiles[i]
+        tile_logits(x[tile], coefficients, intercepts, z)
+        tile_exponentials(z, top, total)
         w = weight[tile]
         for t in range(TILE):
             total[t] = w[t] / total[t]
@@ -162,11 +166,49 @@ def gradient_pass(
         for k in range(0, n_classes, BLOCK):
             for j in range(0, n_features, BLOCK):
                 products_block(x[tile], z, sums, k, j, n_classes, n_features)
-        _collect(sums, gradient)
+        if (i + 1) % COLLECTED == 0:
+            _collect(sums, gradient)
+    _collect(sums, gradient)
     return gradient, gradient0
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
+def objective_gradient(
+    x: Float32,
+    tiles: Int64,
+    label: npt.NDArray[np.int16],
+    weight: Float32,
+    n_train: int,
+    penalty: Float64,
+    free: Float64,
+    theta: Float64,
+) -> Float64:
+    """Return the gradient of the penalised log-loss divided by `n_train`, shaped like `theta`.
+
+    Parameters
+    ----------
+    x, tiles, label, weight
+        As for `gradient_pass`.
+    n_train : int
+        What the log-loss is divided by.
+    penalty : (n_features + 1,) float64
+        Of the squares of each column of `theta`.
+    free : (n_features + 1,) float64
+        1 for each column of `theta` that is fitted, 0 for the others.
+    theta : (n_classes, n_features + 1) float64
+        Coefficients, intercepts last.
+    """
+    coefficients = np.ascontiguousarray(theta[:, :-1]).astype(np.float32)
+    raw, raw0 = gradient_pass(
+        x, tiles, label, weight, coefficients, theta[:, -1].astype(np.float32)
+    )
+    gradient = penalty * theta
+    gradient[:, :-1] += raw / n_train
+    gradient[:, -1] += raw0 / n_train
+    return gradient * free
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def probability_pass(
     x: Float32, tiles: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
 ) -> None:
@@ -174,104 +216,11 @@ def probability_pass(
     top = np.empty(TILE, np.float32)
     total = np.empty(TILE, np.float32)
     for i in range(len(tiles)):
-        _tile_logits(x[tiles[i]], coefficients, intercepts, probability[i])
-        _tile_exponentials(probability[i], top, total)
+        tile_logits(x[tiles[i]], coefficients, intercepts, probability[i])
+        tile_exponentials(probability[i], top, total)
         for t in range(TILE):
             total[t] = np.float32(1.0) / total[t]
         for k in range(len(coefficients)):
             pk = probability[i, k]
             for t in range(TILE):
                 pk[t] *= total[t]
-
-
-@njit(cache=True, nogil=True)
-def fill_training_slots(
-    slot_row: Int64,
-    label: Int64,
-    train: npt.NDArray[np.bool_],
-    position: npt.NDArray[np.int16],
-    class_weight: Float32,
-) -> tuple[npt.NDArray[np.int16], Float32, Int64]:
-    """Spread class indices and weights of the training rows over the slots.
-
-    Parameters
-    ----------
-    slot_row : (n_tiles * TILE,) int64
-        Row in each slot, or -1.
-    label : (n_rows,) int64
-        Class of each row; not looked at outside `train`.
-    train : (n_rows,) bool
-        The training rows.
-    position : (n,) int16
-        Index of each class among those present.
-    class_weight : (n,) float32
-        Weight of each class.
-
-    Returns
-    -------
-    label_slots : (n_tiles, TILE) int16
-        Index of the class, 0 in slots without a training row.
-    weight_slots : (n_tiles, TILE) float32
-        Weight, 0 in slots without a training row.
-    tiles : (n,) int64
-        The tiles with a training row.
-    """
-    n_tiles = len(slot_row) // TILE
-    label_slots = np.zeros((n_tiles, TILE), np.int16)
-    weight_slots = np.zeros((n_tiles, TILE), np.float32)
-    used = np.zeros(n_tiles, np.bool_)
-    for tile in range(n_tiles):
-        for t in range(TILE):
-            row = slot_row[tile * TILE + t]
-            if row >= 0 and train[row]:
-                label_slots[tile, t] = position[label[row]]
-                weight_slots[tile, t] = class_weight[label[row]]
-                used[tile] = True
-    return label_slots, weight_slots, np.flatnonzero(used)
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
-def moments_pass(x: Float32, tiles: Int64, weight: Float32) -> tuple[Float64, Float64]:
-    """Return mean and variance of each feature over the slots whose weight is above 0.
-
-    Sums are taken of differences to the first such value, so that a constant feature has variance
-    0 exactly, and one that hardly varies is not lost in rounding.
-
-    Parameters
-    ----------
-    x : (n_tiles, n_features, TILE) float32
-        Design matrix.
-    tiles : (n,) int64
-        The tiles to visit, each with such a slot.
-    weight : (n_tiles, TILE) float32
-        Only its sign counts.
-
-    Returns
-    -------
-    mean, variance : (n_features,) float64
-    """
-    n_features = x.shape[1]
-    count = 0.0
-    sums = np.zeros(n_features, np.float64)
-    squares = np.zeros(n_features, np.float64)
-    included = np.empty(TILE, np.float32)
-    first = x[tiles[0], :, np.argmax(weight[tiles[0]] > 0)]
-    for tile in tiles:
-        w = weight[tile]
-        inside = np.float32(0.0)
-        for t in range(TILE):
-            included[t] = np.float32(1.0) if w[t] > 0 else np.float32(0.0)
-            inside += included[t]
-        count += float(inside)
-        for j in range(n_features):
-            xj, centre = x[tile, j], first[j]
-            a = np.float32(0.0)
-            b = np.float32(0.0)
-            for t in range(TILE):
-                v = (xj[t] - centre) * included[t]
-                a += v
-                b += v * v
-            sums[j] += a
-            squares[j] += b
-    shift = sums / count
-    return first + shift, np.maximum(squares / count - shift**2, 0.0)

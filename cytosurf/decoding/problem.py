@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding import kernels
-from cytosurf.decoding.blocks import TILE
+from cytosurf.decoding import slots
 from cytosurf.decoding.design import Design
+from cytosurf.decoding.kernels import objective_gradient
 from cytosurf.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 
-# Vertices in a sample: of every class the same number, or all of it.
-SAMPLE = 4096
+# Vertices in a sample, which has of every class the same number, or all: so many for each
+# parameter, and at least so many.
+SAMPLE_PER_PARAMETER = 8
+SMALLEST_SAMPLE = 8192
 # A standard deviation below this share of the mean is rounding.
 CONSTANT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One training set: what the gradient and the preconditioner need."""
+    """One training set: what the gradient of the objective needs.
+
+    The parameters ``theta (K, n_features + 1)`` are coefficients in units of the design's columns,
+    and intercepts in the last column. The penalty is that of standardised columns.
+
+    Attributes
+    ----------
+    classes : (K,) int64
+        Class indices present.
+    x : (n_tiles, n_features, TILE) float32
+        Features.
+    tiles : (n,) int64
+        The tiles with training vertices.
+    label : (n_tiles, TILE) int16
+        Index of each slot's class among `classes`.
+    weight : (n_tiles, TILE) float32
+        Weight of each slot, 0 where none of the training set is.
+    n_train : int
+        Training vertices; the weights add up to it.
+    penalty : (n_features + 1,) float64
+        Of the squares of each column of the parameters, divided by C n; 0 for the intercepts.
+    constant : (n_features,) float64
+        Value of the columns that do not vary over the training set, NaN for the others.
+    free : (n_features + 1,) float64
+        1 for the columns of the parameters that are fitted, 0 for those that stay 0: the
+        coefficients of constant columns.
+    """
 
     classes: npt.NDArray[np.int64]
     x: npt.NDArray[np.float32]
@@ -30,39 +58,35 @@ class Problem:
     label: npt.NDArray[np.int16]
     weight: npt.NDArray[np.float32]
     n_train: int
-    mean: Float64
-    scale: Float64
-    penalty: float
-    constant: npt.NDArray[np.bool_]
-
-    def raw(self, theta: Float64) -> tuple[Float64, Float64]:
-        """Turn standardised parameters into coefficients and intercepts of the design."""
-        coefficients = theta[:, :-1] / self.scale
-        return coefficients, theta[:, -1] - coefficients @ self.mean
+    penalty: Float64
+    constant: Float64
+    free: Float64
 
     def gradient(self, theta: Float64) -> Float64:
         """Return the gradient of the objective divided by C n, shaped like `theta`."""
-        coefficients, intercepts = self.raw(theta)
-        raw, raw0 = kernels.gradient_pass(
+        gradient: Float64 = objective_gradient(
             self.x,
             self.tiles,
             self.label,
             self.weight,
-            coefficients.astype(np.float32),
-            intercepts.astype(np.float32),
+            self.n_train,
+            self.penalty,
+            self.free,
+            theta,
         )
-        gradient = np.empty_like(theta)
-        gradient[:, :-1] = (raw - np.outer(raw0, self.mean)) / self.scale
-        gradient[:, -1] = raw0
-        gradient /= self.n_train
-        gradient[:, :-1] += self.penalty * theta[:, :-1]
         return gradient
 
 
 def make_problem(
     design: Design, label: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], C: float
 ) -> Problem:
-    """Return the training set: classes present, weights, means, scales, penalty."""
+    """Return the training set: classes present, weights, penalty.
+
+    Raises
+    ------
+    InputError
+        If no row is trained on.
+    """
     train_label = label[train]
     n_train = len(train_label)
     if not n_train:
@@ -72,64 +96,44 @@ def make_problem(
     position = np.zeros(len(n_per_class), np.int16)
     position[classes] = np.arange(len(classes))
     class_weight = n_train / (len(classes) * np.maximum(n_per_class, 1.0))
-    label_slots, weight, tiles = kernels.fill_training_slots(
+    label_slots, weight, tiles = slots.fill_training_slots(
         design.slot_row,
         np.asarray(label, dtype=np.int64),
         train,
         position,
         class_weight.astype(np.float32),
     )
-    mean, variance = kernels.moments_pass(design.x, tiles, weight)
-    # A column that is constant in this training set, but for the rounding of its float32, stays
-    # as it is, as in StandardScaler.
-    constant = variance <= (CONSTANT * mean) ** 2
-    scale = np.sqrt(np.where(constant, 1.0, variance))
+    mean, variance = slots.moments_pass(design.x, tiles, weight)
+    # A column that is constant in this training set, but for the rounding of its float32, is not
+    # scaled, as in StandardScaler.
+    is_constant = variance <= (CONSTANT * mean) ** 2
     # Balanced weights add up to n, so dividing by C n leaves this penalty.
     penalty = (2.0 if len(classes) == 2 else 1.0) / (C * n_train)
     return Problem(
-        classes, design.x, tiles, label_slots, weight, n_train, mean, scale, penalty, constant
+        classes,
+        design.x,
+        tiles,
+        label_slots,
+        weight,
+        n_train,
+        np.append(penalty * np.where(is_constant, 1.0, variance), 0.0),
+        np.where(is_constant, mean, np.nan),
+        np.append(~is_constant, True).astype(np.float64),
     )
 
 
 def sample_problem(problem: Problem) -> Problem:
-    """Return the problem of a stratified sample of the training vertices, in tiles of its own."""
+    """Return the problem of a sample of the training vertices, in tiles of its own.
+
+    Of every class the sample has the same number of vertices, strided through all of it, or all
+    where there are fewer; they weigh as much together as the class does. A problem that is no
+    larger than its sample would be is returned as it is.
+    """
     n_classes, n_features = len(problem.classes), problem.x.shape[1]
-    used, weight = stratified_subset(problem, n_classes)
-    order = np.random.default_rng(0).permutation(len(used))
-    used, weight = used[order], weight[order]
-    n_tiles = -(-len(used) // TILE)
-    x = kernels.aligned(n_tiles * n_features * TILE).reshape(n_tiles, n_features, TILE)
-    filled = np.zeros((n_tiles * TILE, n_features), np.float32)
-    filled[: len(used)] = problem.x[used // TILE, :, used % TILE]
-    x[:] = filled.reshape(n_tiles, TILE, n_features).transpose(0, 2, 1)
-    label = np.zeros((n_tiles, TILE), np.int16)
-    weights = np.zeros((n_tiles, TILE), np.float32)
-    label.ravel()[: len(used)] = problem.label.ravel()[used]
-    weights.ravel()[: len(used)] = weight * problem.n_train
-    return Problem(
-        problem.classes,
-        x,
-        np.arange(n_tiles),
-        label,
-        weights,
-        problem.n_train,
-        problem.mean,
-        problem.scale,
-        problem.penalty,
-        problem.constant,
+    size = max(SMALLEST_SAMPLE, SAMPLE_PER_PARAMETER * n_classes * (n_features + 1))
+    if problem.n_train <= size:
+        return problem
+    x, label, weight = slots.stratified_sample(
+        problem.x, problem.tiles, problem.label, problem.weight, n_classes, size
     )
-
-
-def stratified_subset(
-    problem: Problem, n_classes: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return slots strided through the training vertices of every class, and their weights."""
-    trained = np.flatnonzero(problem.weight.ravel() > 0)
-    label = problem.label.ravel()[trained]
-    chosen, weights = [], []
-    for k in range(n_classes):
-        of_class = trained[label == k]
-        taken = of_class[:: max(1, len(of_class) * n_classes // SAMPLE)]
-        chosen.append(taken)
-        weights.append(np.full(len(taken), 1 / (n_classes * len(taken)), np.float32))
-    return np.concatenate(chosen), np.concatenate(weights)
+    return replace(problem, x=x, tiles=np.arange(len(x)), label=label, weight=weight)

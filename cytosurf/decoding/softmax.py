@@ -10,42 +10,53 @@ with :math:`w_i = n / (K n_{y_i})` over the K classes present in the training ve
 standardised features :math:`\tilde x`. (With two classes scikit-learn fits one coefficient vector;
 the softmax reaches the same solution with twice the penalty.)
 
-The design is never copied or rescaled: standardisation is an affine change of the coefficients, so
-each training set only needs its own means and standard deviations. The minimum is found by L-BFGS
-preconditioned with the Hessian of a strided subset of the training vertices, and by line searches
-that look at gradients alone (the objective is convex), which float32 noise cannot mislead.
+The design is never copied or rescaled: standardisation only changes how much each column's
+coefficients are penalised. What makes a fit cheap is a sample of the training vertices, the same
+number of every class:
+
+- without a start, the minimum over the sample is the start;
+- from a start (a fit to the vertices of all folds), the minimum is sought over the sample first,
+  tilted so that at the start its gradient is that of all training vertices [1]_: this takes the
+  changed weights of rare classes into account, without the sample's own error;
+- the preconditioner is the inverse of the sample's Hessian, and the steps over the sample are
+  remembered in those over all.
+
+References
+----------
+.. [1] Shamir, Srebro and Zhang (2014), Communication-efficient distributed optimization using an
+   approximate Newton-type method, ICML.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding import kernels
 from cytosurf.decoding.blocks import TILE
-from cytosurf.decoding.curvature import Preconditioner, estimate_hessian
+from cytosurf.decoding.curvature import Preconditioner, estimate_inverse, inverse_at_zero
 from cytosurf.decoding.design import Design
-from cytosurf.decoding.problem import SAMPLE, Problem, make_problem, sample_problem
+from cytosurf.decoding.minimise import Memory, minimise
+from cytosurf.decoding.problem import Problem, make_problem, sample_problem
 
 Float64 = npt.NDArray[np.float64]
 
-# Training vertices above which a fit without a start is first made on a sample of them.
-SAMPLED_ABOVE = 4 * SAMPLE
 SAMPLE_TOLERANCE = 1e-3
-MAX_PASSES = 2000
-# Iterations at which the Hessian is estimated: on all vertices, on the sample (and when done with
-# it), and where a start brought one.
-COLD_HESSIANS = (0, 2, 5, *range(15, MAX_PASSES, 15))
-SAMPLE_HESSIANS = (0, 10)
-WARM_HESSIANS = range(100, MAX_PASSES, 100)
-MEMORY = 25
-MAX_TRIALS = 30
+TILTED_TOLERANCE = 1e-6
+MAX_SAMPLE_ITERATIONS = 100
+# Iterations after which the Hessian is estimated again: from the estimate at zero, and from one
+# near the minimum or good enough for a first sample.
+COLD_SEGMENTS = (2, 3, 10, *repeat(15, 100))
+WARM_SEGMENTS = (*repeat(50, 40),)
 # Stop when the estimated distance to the minimum, in units of the mean log-loss, is below this:
 # at least 99.99 % of predictions are then those of the exact minimum.
 TOLERANCE = 1e-8
+# For a fit that is the start of others alone.
+START_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,29 +67,21 @@ class SoftmaxFit:
     ----------
     classes : (K,) int64
         Class indices present in training; the others are never predicted.
-    coefficients : (K, n_features) float64
-        Per unit of the design's columns.
-    intercepts : (K,) float64
+    theta : (K, n_features + 1) float64
+        Coefficients per unit of the design's columns, intercepts last.
     n_passes : int
         Passes over the training vertices.
     converged : bool
         Whether the stopping rule was met.
-    theta : (K, n_features + 1) float64
-        Coefficients in standardised units, intercepts last: the start of a similar problem.
     preconditioner : Preconditioner
-        The last Hessian estimate: the preconditioner of a similar problem.
-    constant : (n_features,) bool
-        Columns that do not vary over the training rows.
+        The last estimate of the inverse Hessian: the preconditioner of a similar problem.
     """
 
     classes: npt.NDArray[np.int64]
-    coefficients: Float64
-    intercepts: Float64
+    theta: Float64
     n_passes: int
     converged: bool
-    theta: Float64
     preconditioner: Preconditioner
-    constant: npt.NDArray[np.bool_]
 
 
 def fit_softmax(
@@ -88,6 +91,7 @@ def fit_softmax(
     *,
     C: float = 1.0,
     start: SoftmaxFit | None = None,
+    tolerance: float = TOLERANCE,
 ) -> SoftmaxFit:
     """Fit balanced, L2-penalised multinomial logistic regression on the training rows.
 
@@ -104,6 +108,8 @@ def fit_softmax(
     start : SoftmaxFit, optional
         The fit of a similar problem (another fold of the same labels) to start from. It changes
         the number of passes, not the solution.
+    tolerance : float
+        Estimated distance to the minimum, in units of the mean log-loss, to be reached.
 
     Returns
     -------
@@ -121,40 +127,90 @@ def fit_softmax(
     [0, 0, 1, 1]
     """
     problem = make_problem(design, label, train, C)
-    classes = problem.classes
-    theta = np.zeros((len(classes), design.x.shape[1] + 1))
-    preconditioner = Preconditioner(classes, [])
-    if start is not None and _is_similar(start, problem):
-        theta = start.theta[np.searchsorted(start.classes, classes)]
-        preconditioner = start.preconditioner
-    elif problem.n_train > SAMPLED_ABOVE:
-        small = sample_problem(problem)
-        theta = _minimise(small, theta, preconditioner, SAMPLE_HESSIANS, SAMPLE_TOLERANCE)[0]
-        preconditioner = estimate_hessian(small, theta)
-    refresh: Sequence[int] = WARM_HESSIANS if preconditioner.factors else COLD_HESSIANS
-    theta, preconditioner, n_passes, converged = _minimise(
-        problem, theta, preconditioner, refresh, TOLERANCE
+    if len(problem.classes) == 1:  # a single class is always predicted
+        return _fit_of_one_class(problem)
+    sample = sample_problem(problem)
+    segments: Sequence[int] = WARM_SEGMENTS
+    if start is not None and np.isin(problem.classes, start.classes).all():
+        theta, estimate, memory, n_passes = _first_over_sample(problem, sample, start)
+    else:
+        theta = np.zeros((len(problem.classes), len(problem.penalty)))
+        estimate = inverse_at_zero(sample)
+        if sample is problem:
+            segments = COLD_SEGMENTS
+        else:
+            none = Memory.empty(theta)
+            theta = _minimise(sample, sample, theta, estimate, none, segments, SAMPLE_TOLERANCE)[0]
+            estimate = estimate_inverse(sample, theta)
+        memory, n_passes = Memory.empty(theta), 0
+    theta, estimate, n_more, converged = _minimise(
+        problem, sample, theta, estimate, memory, segments, tolerance
     )
-    coefficients, intercepts = problem.raw(theta)
-    return SoftmaxFit(
-        classes,
-        coefficients,
-        intercepts,
-        n_passes,
-        converged,
+    return SoftmaxFit(problem.classes, theta, n_passes + n_more, converged, estimate)
+
+
+def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
+    theta = np.zeros((1, len(problem.penalty)))
+    nothing = Preconditioner(np.eye(theta.size, dtype=np.float32)[None], 1)
+    return SoftmaxFit(problem.classes, theta, 0, True, nothing)
+
+
+def _first_over_sample(
+    problem: Problem, sample: Problem, start: SoftmaxFit
+) -> tuple[Float64, Preconditioner, Memory, int]:
+    """Go from `start` to the minimum over a sample that is tilted to have the right gradient."""
+    rows = np.searchsorted(start.classes, problem.classes)
+    theta, estimate = start.theta[rows], start.preconditioner.of_classes(rows)
+    theta = theta - theta.mean(axis=0)  # a common shift of all classes changes nothing
+    # From a column that varied and no longer does, only the slight penalty would lead back to 0.
+    constant = ~np.isnan(problem.constant)
+    theta[:, -1] += theta[:, :-1][:, constant] @ problem.constant[constant]
+    theta[:, :-1][:, constant] = 0.0
+    memory = Memory.empty(theta)
+    if sample is problem:
+        return theta, estimate, memory, 0
+    tilt = problem.gradient(theta) - sample.gradient(theta)
+    theta = minimise(
+        sample,
         theta,
-        preconditioner,
-        problem.constant,
-    )
+        estimate.inverse,
+        memory,
+        tolerance=TILTED_TOLERANCE,
+        max_iterations=MAX_SAMPLE_ITERATIONS,
+        tilt=tilt,
+    )[0]
+    return theta, estimate, memory, 1
 
 
-def _is_similar(start: SoftmaxFit, problem: Problem) -> bool:
-    """Whether `start` has the problem's classes, and the same columns vary in both.
+def _minimise(
+    problem: Problem,
+    sample: Problem,
+    theta: Float64,
+    estimate: Preconditioner,
+    memory: Memory,
+    segments: Sequence[int],
+    tolerance: float,
+) -> tuple[Float64, Preconditioner, int, bool]:
+    """Minimise over `problem`, with the curvature of `sample`; return also passes and success.
 
-    From a column that varied and no longer does, only the slight penalty would lead back to 0.
+    After each of `segments`, numbers of iterations, the curvature is estimated anew.
     """
-    known = bool(np.isin(problem.classes, start.classes).all())
-    return known and np.array_equal(start.constant, problem.constant)
+    n_passes, converged = 0, False
+    for i, n_iterations in enumerate(segments):
+        if i > 0:
+            estimate, memory = estimate_inverse(sample, theta), Memory.empty(theta)
+        theta, n_more, converged = minimise(
+            problem,
+            theta,
+            estimate.inverse,
+            memory,
+            tolerance=tolerance,
+            max_iterations=n_iterations,
+        )
+        n_passes += n_more
+        if converged:
+            break
+    return theta, estimate, n_passes, converged
 
 
 def predict_probability(
@@ -182,83 +238,9 @@ def predict_probability(
     kernels.probability_pass(
         design.x,
         tiles,
-        fit.coefficients.astype(np.float32),
-        fit.intercepts.astype(np.float32),
+        np.ascontiguousarray(fit.theta[:, :-1]).astype(np.float32),
+        fit.theta[:, -1].astype(np.float32),
         by_tile,
     )
     probability: npt.NDArray[np.float32] = by_tile[np.searchsorted(tiles, tile), :, slot]
     return probability
-
-
-def _minimise(
-    problem: Problem,
-    theta: Float64,
-    preconditioner: Preconditioner,
-    refresh: Sequence[int],
-    tolerance: float,
-) -> tuple[Float64, Preconditioner, int, bool]:
-    """Minimise by preconditioned L-BFGS; return parameters, estimate, passes and success.
-
-    The last step is taken without looking at where it leads: it only brings the minimum closer.
-    """
-    if len(theta) == 1:  # a single class is always predicted
-        return np.zeros_like(theta), preconditioner, 0, True
-    history: list[tuple[Float64, Float64, float]] = []
-    gradient = problem.gradient(theta)
-    n_passes, iteration = 1, 0
-    while True:
-        if iteration in refresh or not preconditioner.factors:
-            preconditioner, history = estimate_hessian(problem, theta), []
-        direction = _lbfgs_direction(problem.classes, gradient, history, preconditioner)
-        slope = float(np.vdot(gradient, direction))
-        if -slope < tolerance:
-            return theta + direction, preconditioner, n_passes, True
-        if n_passes >= MAX_PASSES:
-            return theta, preconditioner, n_passes, False
-        new_theta, new_gradient, n_tried = _line_search(problem, theta, direction, slope)
-        n_passes += n_tried
-        step, change = new_theta - theta, new_gradient - gradient
-        curvature = float(np.vdot(step, change))
-        if curvature > 0:
-            history = [*history[-(MEMORY - 1) :], (step, change, 1.0 / curvature)]
-        theta, gradient = new_theta, new_gradient
-        iteration += 1
-
-
-def _line_search(
-    problem: Problem, theta: Float64, direction: Float64, slope: float
-) -> tuple[Float64, Float64, int]:
-    """Step along `direction` until the slope has at most half its size, going up or not.
-
-    On a convex function a slope that is still negative means the objective fell; one that has
-    become positive is answered by the secant's zero. Only gradients are needed.
-    """
-    length = 1.0
-    n_tried = 0
-    while True:
-        new_theta = theta + length * direction
-        new_gradient = problem.gradient(new_theta)
-        new_slope = float(np.vdot(new_gradient, direction))
-        n_tried += 1
-        if new_slope <= -0.5 * slope or n_tried == MAX_TRIALS:
-            return new_theta, new_gradient, n_tried
-        length *= min(0.9, max(0.1, slope / (slope - new_slope)))
-
-
-def _lbfgs_direction(
-    classes: npt.NDArray[np.int64],
-    gradient: Float64,
-    history: list[tuple[Float64, Float64, float]],
-    preconditioner: Preconditioner,
-) -> Float64:
-    """Return minus the inverse Hessian estimate times the gradient (two-loop recursion)."""
-    q = gradient.copy()
-    products = []
-    for step, change, inverse in reversed(history):
-        product = inverse * float(np.vdot(step, q))
-        products.append(product)
-        q -= product * change
-    direction = preconditioner.solve(q, classes)
-    for (step, change, inverse), product in zip(history, reversed(products), strict=True):
-        direction += step * (product - inverse * float(np.vdot(change, direction)))
-    return -direction

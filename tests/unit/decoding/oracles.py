@@ -8,6 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cytosurf.decoding.blocks import TILE
+
 
 def dense_gradient(x, label, weight, coefficients, intercepts):
     """Return the gradient of the weighted log-loss over rows, in float64."""
@@ -45,3 +47,19 @@ def random_problem(seed, *, n, p, k, noise=1.0):
     utility = x @ rng.standard_normal((p, k)) / np.sqrt(p) + rng.standard_normal(k)
     label = (utility + noise * rng.gumbel(size=(n, k))).argmax(axis=1)
     return x, label
+
+
+def random_tiles(seed, n_features, n_classes, n_tiles=4):
+    """Return tiles, labels, weights (some 0), coefficients and intercepts."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n_tiles, n_features, TILE)).astype(np.float32)
+    label = rng.integers(0, n_classes, (n_tiles, TILE)).astype(np.int16)
+    weight = rng.uniform(0, 3, (n_tiles, TILE)).astype(np.float32)
+    weight[rng.random((n_tiles, TILE)) < 0.3] = 0
+    coefficients = rng.standard_normal((n_classes, n_features)).astype(np.float32)
+    return x, label, weight, coefficients, rng.standard_normal(n_classes).astype(np.float32)
+
+
+def rows_of(x, tiles):
+    """Return the slots of some tiles as rows, (n, n_features)."""
+    return x[tiles].transpose(0, 2, 1).reshape(-1, x.shape[1])

@@ -143,7 +143,7 @@ class TestDecodeLabels:
         from cytosurf.decoding import softmax
 
         x, label = toy_data(6)
-        monkeypatch.setattr(softmax, "MAX_PASSES", 1)
+        monkeypatch.setattr(softmax, "WARM_SEGMENTS", (1,))
         assert not decode_labels(make_decoder(x, toy_folds()), label, K).converged
 
     def test_one_decoder_serves_many_label_vectors(self):

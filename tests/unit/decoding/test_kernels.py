@@ -7,34 +7,18 @@ from scipy.special import softmax
 
 from cytosurf.decoding import kernels
 from cytosurf.decoding.blocks import TILE
-from tests.unit.decoding.oracles import dense_gradient
+from tests.unit.decoding.oracles import dense_gradient, random_tiles, rows_of
 
 SIZES = [(1, 2), (2, 3), (3, 7), (7, 2), (8, 5), (9, 17), (16, 1), (33, 4), (5, 120)]
 
 
-@njit(fastmath=kernels._FAST)
+@njit(fastmath=kernels.FAST)
 def fast_exp(x):
     """Return the kernels' exponential of an array."""
     result = np.empty_like(x)
     for i in range(len(x)):
         result[i] = kernels._exp(x[i])
     return result
-
-
-def random_tiles(seed, n_features, n_classes, n_tiles=4):
-    """Return tiles, labels, weights (some 0), coefficients and intercepts."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n_tiles, n_features, TILE)).astype(np.float32)
-    label = rng.integers(0, n_classes, (n_tiles, TILE)).astype(np.int16)
-    weight = rng.uniform(0, 3, (n_tiles, TILE)).astype(np.float32)
-    weight[rng.random((n_tiles, TILE)) < 0.3] = 0
-    coefficients = rng.standard_normal((n_classes, n_features)).astype(np.float32)
-    return x, label, weight, coefficients, rng.standard_normal(n_classes).astype(np.float32)
-
-
-def rows_of(x, tiles):
-    """Return the slots of some tiles as rows, (n, n_features)."""
-    return x[tiles].transpose(0, 2, 1).reshape(-1, x.shape[1])
 
 
 def probability_of(x, tiles, coefficients, intercepts):
@@ -93,7 +77,7 @@ class TestGradientPass:
         x[[0, 2]] = np.nan
         both = kernels.gradient_pass(x, np.array([3, 1]), label, weight, *parameters)
         for part, (first, second) in zip(both, zip(*alone, strict=True), strict=True):
-            assert np.array_equal(part, first + second)
+            assert part == pytest.approx(first + second, abs=1e-7 * float(weight.sum()))
 
     def test_slots_of_weight_zero_do_not_matter(self):
         """A slot without weight adds nothing, whatever its label and finite features."""
@@ -108,11 +92,11 @@ class TestGradientPass:
             assert np.array_equal(old, new)
 
     def test_the_order_of_tiles_is_rounding_alone(self):
-        """Tiles are added in float64, so that their order is lost in the last digits."""
+        """Few tiles are added in float32, so that their order is lost in the last digits."""
         x, label, weight, *parameters = random_tiles(3, 7, 6, n_tiles=20)
         forth, _ = kernels.gradient_pass(x, np.arange(20), label, weight, *parameters)
         back, _ = kernels.gradient_pass(x, np.arange(20)[::-1].copy(), label, weight, *parameters)
-        assert np.abs(forth - back).max() < 1e-12 * weight.sum()
+        assert np.abs(forth - back).max() < 1e-7 * weight.sum()
 
     def test_large_logits_saturate(self):
         """With logits of thousands a right label has no gradient and a wrong one all of it."""
@@ -175,75 +159,3 @@ class TestProbabilityPass:
         shifted = probability_of(x, [0], coefficients, np.full(5, 1024, np.float32))
         assert np.abs(plain - shifted).max() < 1e-3  # float32 keeps 1024 to 1e-4
         assert np.isfinite(shifted).all()
-
-
-class TestFillTrainingSlots:
-    """Labels and weights of the training rows, in the slots of the design."""
-
-    def test_equals_indexing_row_by_row(self):
-        """Every training row has its class and weight; every other slot is empty."""
-        rng = np.random.default_rng(8)
-        slot_row = np.full(3 * TILE, -1)
-        slot_row[np.sort(rng.choice(2 * TILE, 300, replace=False))] = rng.permutation(300)
-        label, train = rng.integers(0, 5, 300), rng.random(300) < 0.5
-        position = np.array([3, 0, 2, 1, 4], np.int16)
-        class_weight = rng.uniform(1, 2, 5).astype(np.float32)
-        label_slots, weight, tiles = kernels.fill_training_slots(
-            slot_row, label, train, position, class_weight
-        )
-        assert (label_slots.dtype, weight.dtype) == (np.int16, np.float32)
-        assert tiles.tolist() == [0, 1]
-        for slot, row in enumerate(slot_row):
-            trained = row >= 0 and train[row]
-            expected = (position[label[row]], class_weight[label[row]]) if trained else (0, 0)
-            assert (label_slots.flat[slot], weight.flat[slot]) == expected
-
-    def test_labels_outside_training_are_not_looked_at(self):
-        """They may be anything."""
-        slot_row = np.arange(TILE)
-        label = np.full(TILE, 10**12)
-        label[:2] = [0, 1]
-        train = np.arange(TILE) < 2
-        label_slots, weight, tiles = kernels.fill_training_slots(
-            slot_row, label, train, np.array([0, 1], np.int16), np.ones(2, np.float32)
-        )
-        assert label_slots[0, :3].tolist() == [0, 1, 0]
-        assert weight.sum() == 2
-        assert tiles.tolist() == [0]
-
-
-class TestMomentsPass:
-    """Mean and variance of the features over training rows."""
-
-    @pytest.mark.parametrize("n_features", [1, 3, 8, 19])
-    def test_equals_dense_arithmetic(self, n_features):
-        """Over the slots with weight of the named tiles, whatever the weight."""
-        x, _, weight, _, _ = random_tiles(9, n_features, 2)
-        x += np.arange(n_features, dtype=np.float32)[:, None]
-        mean, variance = kernels.moments_pass(x, np.array([3, 0]), weight)
-        rows = rows_of(x, [3, 0])[weight[[3, 0]].ravel() > 0].astype(np.float64)
-        assert mean == pytest.approx(rows.mean(axis=0), abs=1e-6)
-        assert variance == pytest.approx(rows.var(axis=0), rel=1e-6)
-
-    def test_a_constant_feature_has_no_variance(self):
-        """Exactly none, for any value and number of rows: rounding must not look like spread."""
-        rng = np.random.default_rng(10)
-        for _ in range(50):
-            value = np.float32(rng.normal() * 10 ** rng.uniform(-3, 3))
-            x = np.full((3, 2, TILE), value, np.float32)
-            weight = (rng.random((3, TILE)) < rng.uniform(0.01, 1)).astype(np.float32)
-            weight[0, 5] = 1
-            x.transpose(0, 2, 1)[weight == 0] = 7e4
-            tiles = np.flatnonzero(weight.any(axis=1))
-            mean, variance = kernels.moments_pass(x, tiles, weight)
-            assert mean.tolist() == [value, value]
-            assert variance.tolist() == [0, 0]
-
-    def test_a_small_spread_around_a_large_mean(self):
-        """The spread keeps its digits where it is a thousandth of a thousandth of the mean."""
-        rng = np.random.default_rng(11)
-        x = (64 + 1e-4 * rng.standard_normal((4, 2, TILE))).astype(np.float32)
-        mean, variance = kernels.moments_pass(x, np.arange(4), np.ones((4, TILE), np.float32))
-        rows = rows_of(x, np.arange(4)).astype(np.float64)
-        assert mean == pytest.approx(rows.mean(axis=0), rel=1e-9)
-        assert variance == pytest.approx(rows.var(axis=0), rel=1e-5)

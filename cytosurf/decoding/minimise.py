@@ -1,0 +1,208 @@
+"""Minimisation of the objective of the softmax regression, compiled as a whole.
+
+L-BFGS, preconditioned with an estimate of the inverse Hessian, with line searches that look at
+gradients alone (the objective is convex), which the rounding of float32 cannot mislead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from cytosurf.decoding.kernels import objective_gradient
+from cytosurf.decoding.problem import Problem
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+MEMORY = 80
+MAX_TRIALS = 30
+CONVERGED, UNFINISHED = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """The last steps of L-BFGS: what they tell of the curvature holds for similar problems too.
+
+    Attributes
+    ----------
+    steps, changes : (MEMORY, K, n_features + 1) float64
+        Steps, and changes of the gradient along them; a ring.
+    inverse_curvature : (MEMORY,) float64
+        One over the product of the two.
+    place : (2,) int64
+        Number of steps made, and number of those that are held.
+    """
+
+    steps: Float64
+    changes: Float64
+    inverse_curvature: Float64
+    place: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, theta: Float64) -> Memory:
+        """Return a memory of nothing, for parameters shaped like `theta`."""
+        shape = (MEMORY, *theta.shape)
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(MEMORY), np.zeros(2, np.int64))
+
+
+def minimise(
+    problem: Problem,
+    theta: Float64,
+    inverse: Float32,
+    memory: Memory,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    tilt: Float64 | None = None,
+) -> tuple[Float64, int, bool]:
+    """Minimise the objective of `problem`, plus ``sum(tilt * theta)``.
+
+    The last step is taken without looking at where it leads: it only brings the minimum closer.
+
+    Parameters
+    ----------
+    problem : Problem
+        The training set.
+    theta : (K, n_features + 1) float64
+        Where to start.
+    inverse : (1, K n, K n) or (K, n, n) float32
+        Estimate of the inverse Hessian: full, or a block for each class.
+    memory : Memory
+        Steps to begin with; those of this call are added.
+    tolerance : float
+        Estimated distance to the minimum, in units of the mean log-loss, to be reached.
+    max_iterations : int
+        Steps after which to give up.
+    tilt : (K, n_features + 1) float64, optional
+        What is added to the gradient.
+
+    Returns
+    -------
+    theta : (K, n_features + 1) float64
+    n_passes : int
+        Gradients computed.
+    converged : bool
+    """
+    theta, n_passes, outcome = _minimise(
+        problem.x,
+        problem.tiles,
+        problem.label,
+        problem.weight,
+        problem.n_train,
+        problem.penalty,
+        problem.free,
+        np.zeros_like(theta) if tilt is None else tilt,
+        np.ascontiguousarray(theta),
+        inverse,
+        memory.steps,
+        memory.changes,
+        memory.inverse_curvature,
+        memory.place,
+        tolerance,
+        max_iterations,
+    )
+    return theta, n_passes, outcome == CONVERGED
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"}, error_model="numpy", nogil=True)
+def _product(a: Float64, b: Float64) -> float:
+    """Return the scalar product of two arrays of one shape."""
+    a, b = a.ravel(), b.ravel()
+    total = 0.0
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _add_multiple(factor: float, a: Float64, total: Float64) -> None:
+    """Add a multiple of an array to another of the same shape."""
+    a, total = a.ravel(), total.ravel()
+    for i in range(len(a)):
+        total[i] += factor * a[i]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _direction(
+    gradient: Float64,
+    inverse: Float32,
+    steps: Float64,
+    changes: Float64,
+    inverse_curvature: Float64,
+    place: npt.NDArray[np.int64],
+) -> Float64:
+    """Return minus the inverse Hessian estimate times the gradient (two-loop recursion)."""
+    made, held = place
+    q = gradient.copy()
+    products = np.empty(held)
+    for i in range(held):  # the newest first
+        at = (made - 1 - i) % MEMORY
+        products[i] = inverse_curvature[at] * _product(steps[at], q)
+        _add_multiple(-products[i], changes[at], q)
+    parts = q.astype(np.float32).reshape(len(inverse), -1)
+    solved = np.empty_like(parts)
+    for i in range(len(inverse)):
+        np.dot(inverse[i], parts[i], solved[i])
+    direction = solved.reshape(gradient.shape).astype(np.float64)
+    for i in range(held - 1, -1, -1):
+        at = (made - 1 - i) % MEMORY
+        product = inverse_curvature[at] * _product(changes[at], direction)
+        _add_multiple(products[i] - product, steps[at], direction)
+    return -direction
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _minimise(
+    x: Float32,
+    tiles: npt.NDArray[np.int64],
+    label: npt.NDArray[np.int16],
+    weight: Float32,
+    n_train: int,
+    penalty: Float64,
+    free: Float64,
+    tilt: Float64,
+    theta: Float64,
+    inverse: Float32,
+    steps: Float64,
+    changes: Float64,
+    inverse_curvature: Float64,
+    place: npt.NDArray[np.int64],
+    tolerance: float,
+    max_iterations: int,
+) -> tuple[Float64, int, int]:
+    """Do what `minimise` says.
+
+    A step is taken as far as the slope along it has at most half its size, going up or not. On a
+    convex function a slope that is still negative means that the objective fell; one that has
+    become positive is answered by the secant's zero.
+    """
+    gradient = objective_gradient(x, tiles, label, weight, n_train, penalty, free, theta) + tilt
+    n_passes = 1
+    for _ in range(max_iterations):
+        direction = _direction(gradient, inverse, steps, changes, inverse_curvature, place) * free
+        slope = _product(gradient, direction)
+        if -slope < tolerance:
+            return theta + direction, n_passes, CONVERGED
+        length = 1.0
+        for trial in range(MAX_TRIALS):
+            new_theta = theta + length * direction
+            new = objective_gradient(x, tiles, label, weight, n_train, penalty, free, new_theta)
+            new += tilt
+            n_passes += 1
+            new_slope = _product(new, direction)
+            if new_slope <= -0.5 * slope or trial == MAX_TRIALS - 1:
+                break
+            length *= min(0.9, max(0.1, slope / (slope - new_slope)))
+        step, change = new_theta - theta, new - gradient
+        curvature = _product(step, change)
+        if curvature > 0:
+            at = place[0] % MEMORY
+            steps[at], changes[at], inverse_curvature[at] = step, change, 1.0 / curvature
+            place[0] += 1
+            place[1] = min(place[1] + 1, MEMORY)
+        theta, gradient = new_theta, new
+    return theta, n_passes, UNFINISHED
