@@ -29,6 +29,9 @@ def list_sources(
     if name is not None:
         source = load_source(name)
         typer.echo(f"{licence_notice(source)}\n")
+        if not source.files:
+            typer.echo(f"{source.description}\nNo files to fetch; see {source.homepage}")
+            return
         _print_table(
             ("space", "density", "hemisphere", "size", "file"),
             (

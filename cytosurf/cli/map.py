@@ -38,6 +38,9 @@ def map_command(
 ) -> None:
     """Carry a map or labels to another space; a JSON file beside each result says how.
 
+    CIFTI files of fsLR-32k hold the standard 59,412 cortical greyordinates of HCP files, less
+    those where a map has no value.
+
     Example: cytosurf map G1_hemi-L.func.gii G1_hemi-R.func.gii --from bigbrain --to fsLR-32k
     --out G1_fsLR.func.gii
     """

@@ -11,7 +11,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -125,12 +125,15 @@ def npz_content_sha256(path: Path) -> str | None:
 def writable_folder(source: str) -> Iterator[Path]:
     """Give the existing folder of a source, and say clearly when it cannot be written to.
 
+    What was made here and is empty at the end is removed again.
+
     Raises
     ------
     InputError
         If the folder cannot be made, is full or may not be written to.
     """
     folder = data_directory() / source
+    new = [place for place in (folder, folder.parent) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
@@ -141,3 +144,7 @@ def writable_folder(source: str) -> Iterator[Path]:
             "a folder that can be written to, with enough space",
             "Set CYTOSURF_DATA to another folder.",
         ) from error
+    finally:
+        for made in new:
+            with suppress(OSError):  # not empty, or never made
+                made.rmdir()

@@ -120,9 +120,9 @@ def download(upstream: Upstream, target: Path, bar: ProgressBar | None = None) -
                 return
             target.unlink(missing_ok=True)
             failures[url] = failure
-    what_happened = "\n".join(f"  {url}: {failure.reason}" for url, failure in failures.items())
+    what_happened = "; ".join(f"{url}: {failure.reason}" for url, failure in failures.items())
     raise DownloadError(
-        f"The download failed:\n{what_happened}\n"
+        f"The download failed ({what_happened}). "
         "Check the connection (a proxy is set with HTTPS_PROXY) and try again, or get the file "
         "in another way and run `cytosurf data import DIR` on its folder."
     )
@@ -172,4 +172,4 @@ def _failure_of(error: requests.RequestException) -> _Failure:
         return _Failure("the connection broke off", is_final=False)
     if isinstance(error, ValueError):  # an address that requests cannot use
         return _Failure(str(error), is_final=True)
-    return _Failure(f"no connection ({error})", is_final=False)
+    return _Failure("no connection", is_final=False)  # requests' text has addresses of objects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from cytosurf.data.cache import (
@@ -60,9 +61,8 @@ def path(source: str, name: str) -> Path:
             f"Run `cytosurf data fetch {source}` where there is a connection, or "
             "`cytosurf data import DIR` on a folder that has the file.",
         )
-    announce(entry)
     with writable_folder(source):
-        _download(file, place)
+        _download(file, place, before_arrival=lambda: announce(entry))
     return place
 
 
@@ -94,8 +94,11 @@ def fetch(source: str) -> list[Path]:
     return [path(source, file.name) for file in entry.files]
 
 
-def _download(file: File, place: Path) -> None:
-    """Download, check and, if need be, convert one file; it appears whole or not at all."""
+def _download(file: File, place: Path, before_arrival: Callable[[], None]) -> None:
+    """Download, check and, if need be, convert one file; it appears whole or not at all.
+
+    What is to be said `before_arrival` is said when the download has succeeded.
+    """
     from cytosurf.data.download import download, progress_bar
 
     with (
@@ -105,6 +108,7 @@ def _download(file: File, place: Path) -> None:
         parts = [Path(scratch, str(i)) for i in range(len(file.upstream))]
         for upstream, part in zip(file.upstream, parts, strict=True):
             download(upstream, part, bar)
+        before_arrival()
         if file.converter is None:
             parts[0].replace(place)
         else:

@@ -16,6 +16,7 @@ from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_p
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.routes import Step, route, sphere_path
 from cytosurf.surfaces.space import Space
+from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 
 LABEL_INPUTS = (".label.gii", ".dlabel.nii", ".annot")
 MAP_OUTPUTS = (".func.gii", ".shape.gii", ".dscalar.nii")
@@ -45,7 +46,9 @@ def map_file(
         File to write: ``.func.gii``, ``.shape.gii`` or ``.dscalar.nii`` for maps, ``.label.gii``
         or ``.dlabel.nii`` for labels; where GIFTI needs one file for each hemisphere and the name
         does not tell them apart, ``_hemi-L`` and ``_hemi-R`` are added. A name without such a
-        suffix is the beginning of GIFTI files with the BIDS entities hemi, space and den.
+        suffix is the beginning of GIFTI files with the BIDS entities hemi, space and den. CIFTI
+        files of fs_LR 32k list the cortex of the standard 91,282 greyordinates (29,696 vertices
+        left and 29,716 right), without those where a map is not valid.
     source : Space, optional
         Where they come from; needed if the files do not say it.
     masked : bool, optional
@@ -62,7 +65,8 @@ def map_file(
     InputError
         If an input, the route or the output name is not valid; before anything is written.
     MissingDataError
-        If a sphere is missing and cannot be downloaded.
+        If a sphere, or for CIFTI the mask of the standard greyordinates, is missing and cannot be
+        downloaded.
 
     Examples
     --------
@@ -71,8 +75,8 @@ def map_file(
     >>> fslr = Space("fsLR", "32k")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     files = write_map(SurfaceMap(np.ones(64984), fslr), f"{folder}/in_{{hemi}}.func.gii")
-    ...     [path.name for path in map_file(files, fslr, f"{folder}/out.dscalar.nii")]
-    ['out.dscalar.nii', 'out.json']
+    ...     [path.name for path in map_file(files[:1], fslr, f"{folder}/out.func.gii")]
+    ['out.func.gii', 'out.json']
     """
     files = [Path(file) for file in inputs]
     are_labels = [file.name.endswith(LABEL_INPUTS) for file in files]
@@ -85,9 +89,13 @@ def map_file(
     steps = route(data_in.space, to)
     if "{hemi}" not in template.name and not template.name.endswith(".nii"):
         template = _with_hemisphere(template, data_in.hemispheres)
+    standard = template.name.endswith(".nii") and to == FSLR_32K
+    cortex = greyordinate_mask(data_in.hemispheres) if standard else None
     carried: Any = resample(data_in, to, masked=masked)
-    written = write(carried, template)
+    written = write(carried, template, mask=cortex)
     record = _record(files, data_in.space, to, "labels" if labels else "map", masked)
+    if standard:
+        record["Greyordinates"] = "standard cortex (atlasroi) of fs_LR 32k; medial wall left out"
     result = []
     for index, file in enumerate(written):
         sides = data_in.hemispheres if len(written) == 1 else data_in.hemispheres[index : index + 1]

@@ -51,6 +51,16 @@ def test_list_of_a_source_shows_terms_and_files(cache):
     assert names == [file.name for file in data.sources()["julich-brain"].files]
 
 
+def test_list_of_a_source_of_unknown_formats_points_to_its_page(cache):
+    """What is not known is said, with the project page, in the place of an empty table."""
+    result = run("list", "cytonet-model-zoo")
+    assert "formats of its files are not known" in " ".join(result.stdout.split())
+    assert result.stdout.rstrip().endswith(
+        "see https://jugit.fz-juelich.de/inm-1/bda/software/analysis/cytonet_model_zoo"
+    )
+    assert rows(result) == []
+
+
 def test_list_draws_a_table_on_a_terminal(cache, monkeypatch):
     """Where the output is a terminal, the table has no tabs and every name in full."""
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -42,12 +42,13 @@ def test_options_reach_the_function(monkeypatch, tmp_path):
 
 
 def test_a_file_goes_in_and_a_file_comes_out(tmp_path):
-    """End to end without any download: GIFTI in, CIFTI of the same content out."""
+    """End to end without any download: CIFTI in, GIFTI of the same content out."""
     brain = SurfaceMap(np.arange(2 * 32_492, dtype=float), Space("fsLR", "32k"))
-    files = write_map(brain, tmp_path / "in_hemi-{hemi}_space-fsLR_den-32k.func.gii")
-    out = tmp_path / "out.dscalar.nii"
+    files = write_map(brain, tmp_path / "in_space-fsLR_den-32k.dscalar.nii")
+    out = tmp_path / "out_hemi-{hemi}.func.gii"
     assert run(*files, "--to", "fsLR-32k", "--out", out).exit_code == 0
-    assert np.array_equal(read_map(out).values, brain.values)
+    pair = [tmp_path / f"out_hemi-{side}.func.gii" for side in "LR"]
+    assert np.array_equal(read_map(pair).values, brain.values)
 
 
 def test_bad_input_is_an_input_error(tmp_path):

@@ -91,6 +91,20 @@ def test_failed_download_keeps_no_empty_rubbish(toy, cache):
     assert [name for name in files_below(cache) if name != "toy"] == []
 
 
+def test_failed_download_leaves_no_folder_and_says_no_terms(toy, cache, capsys):
+    """Terms of use belong to files that arrive; nothing of a failure stays behind."""
+    toy.put("mesh", status(404))
+    with pytest.raises(DownloadError) as caught:
+        data.fetch("toy")
+    assert not cache.exists()
+    assert capsys.readouterr() == ("", "")
+    assert "\n" not in str(caught.value)
+    cache.mkdir()  # a folder of the user's own stays
+    with pytest.raises(DownloadError):
+        data.fetch("toy")
+    assert list(cache.iterdir()) == []
+
+
 def test_notice_comes_once(toy, capsys):
     """Terms are printed to standard error at the first file, and not again."""
     data.fetch("toy")

@@ -9,11 +9,13 @@ import pytest
 from cytosurf._version import __version__
 from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
+from cytosurf.surfaces import mapping
 from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
 from cytosurf.surfaces.mapping import map_file
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.space import Space
+from cytosurf.surfaces.templates import greyordinate_mask
 
 FSLR_32K, FSAVERAGE_10K = Space("fsLR", "32k"), Space("fsaverage", "10k")
 RNG = np.random.default_rng(0)
@@ -25,15 +27,27 @@ AREAS = Parcellation(np.arange(2 * 32_492) // 5000, FSLR_32K, {1: "one", 2: "two
 NAME = "sub_hemi-{hemi}_space-fsLR_den-32k"
 
 
-def test_within_a_space_files_are_rewritten_with_a_sidecar(tmp_path):
+@pytest.fixture
+def standard_cortex(monkeypatch):
+    """Put a mask in the place of that of the standard greyordinates, which is a download."""
+    cortex = np.arange(2 * 32_492) % 32_492 >= 2_796
+    monkeypatch.setattr(
+        mapping, "greyordinate_mask", lambda h: cortex if len(h) == 2 else cortex[:32_492]
+    )
+    return cortex
+
+
+def test_within_a_space_files_are_rewritten_with_a_sidecar(tmp_path, standard_cortex):
     """Without any step (no data needed) content is kept, and format and record are as asked."""
     files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
     written = map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii")
     assert [path.name for path in written] == ["out.dscalar.nii", "out.json"]
     again = read_map(written[0])
-    assert np.array_equal(again.valid, VALID)
-    assert np.array_equal(again.values[VALID], BRAIN.values[VALID])
+    kept = VALID & standard_cortex
+    assert np.array_equal(again.valid, kept)
+    assert np.array_equal(again.values[kept], BRAIN.values[kept])
     record = json.loads(written[1].read_text())
+    assert record["Greyordinates"].startswith("standard cortex")
     assert record["Steps"] == []
     assert record["Masked"] is True
     assert record["Inputs"] == [{"File": f.name, "SHA256": file_sha256(f)} for f in files]
@@ -140,3 +154,17 @@ def test_a_bigbrain_map_of_unknown_space_needs_from(real_data, real_cache, tmp_p
     assert [step["Hemisphere"] for step in record["Steps"]] == ["L", "L", "R", "R"]
     values = nibabel.load(written[0]).get_fdata()
     assert values.shape[0] == 1
+
+
+@pytest.mark.real_data
+def test_cifti_of_fslr_lists_the_standard_greyordinates(real_cache, tmp_path):
+    """Maps of the whole surface and labels have the rows of ordinary HCP files, in their order."""
+    whole = SurfaceMap(BRAIN.values, FSLR_32K, ("a", "b"))
+    files = write_map(whole, tmp_path / f"{NAME}_map.func.gii")
+    labels = write_parcellation(AREAS, tmp_path / f"{NAME}_areas.label.gii")
+    for given, name in ((files, "out.dscalar.nii"), (labels, "out.dlabel.nii")):
+        written, _ = map_file(given, FSLR_32K, tmp_path / name)
+        models = list(nibabel.load(written).header.get_axis(1).iter_structures())
+        assert [len(axis) for _, _, axis in models] == [29_696, 29_716]
+        vertices = np.concatenate([m.vertex + 32_492 * i for i, (_, _, m) in enumerate(models)])
+        assert np.array_equal(vertices, np.flatnonzero(greyordinate_mask()))
