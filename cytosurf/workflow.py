@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from cytosurf.runs import (
 )
 from cytosurf.runs import load_run as read_run
 from cytosurf.runs.config import FILE_NAME
+from cytosurf.runs.family import FAMILY
 from cytosurf.runs.inputs import Features, TargetLike
 
 if TYPE_CHECKING:
@@ -260,7 +262,7 @@ def write_reports(
     Returns
     -------
     list of Path
-        The report of each run.
+        The report of each run, and ``family.json`` where several runs with spins were given.
 
     Raises
     ------
@@ -268,6 +270,8 @@ def write_reports(
         If a directory is not a finished run, is given twice, or cannot be written.
     """
     given = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
+    for folder in given:
+        _check_not_above_runs(Path(folder))
     folders = [Path(folder).resolve() for folder in given]
     if not folders or len(set(folders)) != len(folders):
         raise InputError("run directories", "none, or one twice", "different run directories")
@@ -279,7 +283,9 @@ def write_reports(
     if len(records) > 1:
         records, others = _correct(records, beside)
     pages = [write_outputs(record) for record in (*records, *others)]
-    return pages[: len(records)]
+    family = beside / FAMILY
+    written = [family] if len(records) > 1 and family.exists() else []
+    return pages[: len(records)] + written
 
 
 def default_folder(target: str | Sequence[str]) -> Path:
@@ -314,6 +320,18 @@ def _correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], l
     former = {member for record in records for member in family_members(record.directory)}
     corrected = correct_family(records, folder)
     return corrected, [read_run(run) for run in sorted(former - ours)]
+
+
+def _check_not_above_runs(folder: Path) -> None:
+    """Raise `InputError` for a folder that is no run and holds runs, naming them."""
+    inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+    if inside and not (folder / FILE_NAME).exists():
+        raise InputError(
+            str(folder),
+            f"a folder with {len(inside)} run directories in it",
+            "run directories",
+            f"Name those inside: cytosurf report {shlex.join(map(str, inside))}",
+        )
 
 
 @contextmanager

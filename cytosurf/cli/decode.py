@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from cytosurf.workflow import Decoding
 
 INPUTS, FOLDS, RUN = "Inputs", "Folds", "Run"
+
+# Arguments of `decode` and its folds; those whose option has another name.
+_FIELDS = (
+    *("features", "target", "baseline", "space", "hemispheres", "mask", "min_class_vertices"),
+    *("spins", "seed", "jobs", "n_folds", "n_blocks", "method", "scheme", "buffer_mm", "repeats"),
+    "block_sweep",
+)
+_OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks"}
 
 
 def decode_command(
@@ -144,7 +154,8 @@ def decode_command(
     options["folds"] = fold_options
     folder = out if out is not None else default_folder(options["target"])
     command = shlex.join(["cytosurf", *sys.argv[1:]])
-    result = decode(**options, out=folder, command=command)
+    with _naming_options():
+        result = decode(**options, out=folder, command=command)
     for decoding in result.values() if isinstance(result, dict) else [result]:
         print_summary(decoding)
 
@@ -195,6 +206,19 @@ def print_summary(result: Decoding) -> None:
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
 
 
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name the option of the command line where `decode` names an argument of its own."""
+    try:
+        yield
+    except InputError as error:
+        name = error.where.removeprefix("folds.").partition(".")[0]
+        if name not in _FIELDS:
+            raise
+        option = "--" + _OPTION_OF.get(name, name).replace("_", "-")
+        raise InputError(option, error.found, error.expected, error.way_out) from None
+
+
 def _hemispheres(text: str) -> tuple[str, ...]:
     known = {"both": ("L", "R"), "L": ("L",), "R": ("R",)}
     if text not in known:
@@ -211,8 +235,7 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _typed(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were on the command line."""
-    parameters = {"hemispheres": "hemisphere", "method": "blocks"}
-    sources = {name: context.get_parameter_source(parameters.get(name, name)) for name in options}
+    sources = {name: context.get_parameter_source(_OPTION_OF.get(name, name)) for name in options}
     return {
         name: options[name]
         for name, source in sources.items()

@@ -15,7 +15,10 @@ def report_command(
         typer.Option(help="Folder of family.json; beside the first run if left out."),
     ] = None,
 ) -> None:
-    """Write report and tables of runs; several runs are corrected by Holm as one family."""
+    """Write report and tables of runs; several runs are corrected by Holm as one family.
+
+    Prints each file that was written: the reports, and family.json of several runs with spins.
+    """
     from cytosurf.workflow import write_reports
 
     for path in write_reports(run_dirs, out=out):

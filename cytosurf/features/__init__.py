@@ -11,11 +11,17 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from cytosurf.features.names import known_features
-    from cytosurf.features.registry import load_feature_sets, load_features, matched_position
+    from cytosurf.features.registry import (
+        check_feature_name,
+        load_feature_sets,
+        load_features,
+        matched_position,
+    )
     from cytosurf.features.sets import FeatureSet, join_features
 
 __all__ = [
     "FeatureSet",
+    "check_feature_name",
     "join_features",
     "known_features",
     "load_feature_sets",
@@ -27,7 +33,12 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "names": ["known_features"],
-        "registry": ["load_feature_sets", "load_features", "matched_position"],
+        "registry": [
+            "check_feature_name",
+            "load_feature_sets",
+            "load_features",
+            "matched_position",
+        ],
         "sets": ["FeatureSet", "join_features"],
     },
 )

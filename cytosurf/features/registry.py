@@ -28,6 +28,7 @@ from cytosurf.surfaces.space import Space
 from cytosurf.targets.embedded import FSLR32K
 from cytosurf.targets.files import looks_like_file
 
+EMBEDDING = "embedding:"
 _MICROSTRUCTURE = ("t1wt2w", "thickness", "curvature", "mpc_gradient0", "mpc_gradient1")
 
 # Every name of `names.FEATURE_NAMES` but harmonics:N, which takes a number.
@@ -109,9 +110,35 @@ def load_feature_sets(names: Sequence[str], space: Space = FSLR32K) -> dict[str,
     made: dict[str, FeatureSet] = {}
     loaded: dict[str, FeatureSet] = {}
     for name in names:
+        check_feature_name(name, "features")
         terms = [name] if Path(name).is_file() else name.split("+")
         loaded[name] = join_features([_load_term(term.strip(), space, made) for term in terms])
     return loaded
+
+
+def check_feature_name(name: str, where: str) -> None:
+    """Raise `InputError` that names an option or argument if a name is of no feature set.
+
+    Parameters
+    ----------
+    name : str
+        What a user typed, as for `load_features`. Paths and numbers are not looked at.
+    where : str
+        The option or argument that held the name.
+    """
+    for term in [name] if Path(name).is_file() else name.split("+"):
+        base, _ = _split_components(term.strip())
+        if base.startswith(EMBEDDING) and not Path(base).is_file():
+            raise InputError(
+                where,
+                repr(base),
+                f"one of {', '.join(sorted(known_features()))}",
+                "Embedding files (embedding:FILE) are not part of this version; save the values "
+                "as .npz and give that file.",
+            )
+        is_file = looks_like_file(base, FEATURE_SUFFIXES) or "@" in base
+        if base not in FEATURES and not base.startswith("harmonics:") and not is_file:
+            raise unknown_name(where, base, known_features())
 
 
 def matched_position(n_features: int, space: Space = FSLR32K) -> FeatureSet:
@@ -150,9 +177,7 @@ def _load_base(base: str, space: Space) -> FeatureSet:
         return FEATURES[base](space)
     if base.startswith("harmonics:"):
         return position.harmonics(_count(base, base.partition(":")[2]), space)
-    if looks_like_file(base, FEATURE_SUFFIXES) or "@" in base:
-        return file_features(base, space)
-    raise unknown_name("features", base, known_features())
+    return file_features(base, space)
 
 
 def _split_components(term: str) -> tuple[str, int | None]:

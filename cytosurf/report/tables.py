@@ -31,8 +31,9 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
     pandas.DataFrame
         One row per feature set, features first and the prior-only reference last. Macro-F1 is
         the mean and SD (ddof 0; NaN of a single fold) over folds, and pooled over folds with its
-        95 % block-bootstrap interval; ``position_*`` is the position baseline of about the same number of columns;
-        ``macro_f1_fold_*`` are the folds. Scores that the run does not have are NaN.
+        95 % block-bootstrap interval; ``position_*`` is the position baseline of about the same
+        number of columns; ``macro_f1_fold_*`` are the folds. Scores that the run does not have
+        are NaN.
     """
     rows = []
     for name, entry in feature_sets(record).items():

@@ -32,7 +32,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     records : sequence of RunRecord
         Finished runs.
     directory : Path
-        Where ``family.json`` goes.
+        Where ``family.json`` goes; it is not written where no run has spins.
 
     Returns
     -------
@@ -59,7 +59,8 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
             test["p_holm"] = p_holm
             where = {"run": records[i].directory.name, "target": results[i]["target"]}
             rows.append(where | test)
-    write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
+    if families:  # without any spins there is nothing to correct
+        write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
     folders = [record.directory.resolve() for record in records]
     for folder, result in zip(folders, results, strict=True):
         result["family"] = {

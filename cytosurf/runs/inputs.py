@@ -13,18 +13,27 @@ from cytosurf.compute.files import arrays_sha256
 from cytosurf.decoding.crossval import UNLABELLED
 from cytosurf.decoding.folds import Folds, make_folds
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.features import FeatureSet, load_feature_sets, matched_position
+from cytosurf.features import FeatureSet, check_feature_name, load_feature_sets, matched_position
 from cytosurf.features.cortex import on_cortex
 from cytosurf.features.files import file_features
 from cytosurf.features.position import MAX_HARMONICS
 from cytosurf.features.sets import checked
 from cytosurf.runs.config import COORDINATES, MIRRORED_COORDINATES, FoldConfig, RunConfig
-from cytosurf.surfaces import Mesh, Parcellation, Space, SurfaceMap, load_mesh
+from cytosurf.surfaces import Mesh, Parcellation, Space, SurfaceMap, load_mesh, surfaces_of
 from cytosurf.surfaces.maps import hemisphere_rows
+from cytosurf.surfaces.space import KNOWN_SPACES
 from cytosurf.targets import Target, load_target
 
 Features = str | FeatureSet | SurfaceMap
 TargetLike = str | Target | Parcellation
+
+_KNOWN = [Space(template, density) for template, density in KNOWN_SPACES]
+_WITH_SURFACES = [s for s in _KNOWN if {"midthickness", "sphere"} <= set(surfaces_of(s))]
+_WITHOUT_SURFACES = [s for s in _KNOWN if s not in _WITH_SURFACES]
+
+# In 5 folds 25 superblocks: bootstraps of clusters are known to be too narrow for fewer than some
+# 20 to 30 clusters (Cameron, Gelbach and Miller 2008, Rev Econ Stat 90:414).
+FEWEST_BLOCKS = 5
 
 FEATURES, BASELINE, MATCHED = "features", "baseline", "matched position"
 
@@ -121,6 +130,7 @@ def load_inputs(
     """
     config = configs[0]
     space = Space.parse(config.space)
+    _check_space(space)
     given = targets if targets is not None else [c.target for c in configs]
     chosen = [_target(c.target, t, config, space) for c, t in zip(configs, given, strict=True)]
     sets, roles, matched = _feature_sets(config, features, space)
@@ -134,10 +144,22 @@ def load_inputs(
         )
     classes = [_class_indices(target, mask, config.min_class_vertices) for target in chosen]
     folds = folds_of(mask, space, config.hemispheres, config.folds, config.seed)
+    _warn_of_few_blocks(config.folds, folds)
     return [
         Inputs(space, config.hemispheres, sets, roles, matched, target, mask, keys, label, folds)
         for target, (keys, label) in zip(chosen, classes, strict=True)
     ]
+
+
+def _check_space(space: Space) -> None:
+    """Raise `InputError` for a known space without the surfaces that folds and spins need."""
+    if space in _WITHOUT_SURFACES:
+        raise InputError(
+            "space",
+            str(space),
+            f"a space with a midthickness and a sphere ({', '.join(map(str, _WITH_SURFACES))})",
+            "Carry your maps there with: cytosurf map.",
+        )
 
 
 def surface_meshes(space: Space, hemispheres: Sequence[str], surface: str) -> dict[str, Mesh]:
@@ -177,6 +199,8 @@ def _feature_sets(
     wanted: dict[str, object] = dict(zip(config.features, given, strict=True))
     roles = dict.fromkeys(wanted, FEATURES)
     for name in config.baseline:
+        if name not in wanted:
+            check_feature_name(name, "baseline")
         wanted.setdefault(name, name)
         roles.setdefault(name, BASELINE)
     # In one call, so that what they share (discs, components, warps) is made once.
@@ -233,6 +257,23 @@ def _warn_of_signed_sets(config: RunConfig, names: Iterable[str]) -> None:
                 CytosurfWarning,
                 stacklevel=2,
             )
+
+
+def _warn_of_few_blocks(config: FoldConfig, folds: Folds) -> None:
+    """Warn where folds are made of so few superblocks that scores and intervals say little."""
+    if config.between_hemispheres:
+        return
+    n_blocks = len(np.unique(folds.block[folds.block >= 0]))
+    if config.scheme == "homotopic":
+        n_blocks = len(np.unique(folds.block[folds.block >= 0] % config.n_blocks))
+    if n_blocks < FEWEST_BLOCKS * folds.n_folds:
+        warnings.warn(
+            f"{n_blocks} superblocks in {folds.n_folds} folds: with fewer than {FEWEST_BLOCKS} in "
+            "each, a fold is a few places of the cortex and may lack whole classes, and the "
+            "bootstrap interval, which draws superblocks, is too narrow. Raise --n-blocks.",
+            CytosurfWarning,
+            stacklevel=2,
+        )
 
 
 def _on_hemispheres(feature_set: FeatureSet, config: RunConfig) -> FeatureSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cytosurf.errors import unknown_name
+from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.space import Space
 from cytosurf.targets import networks, volumes
 from cytosurf.targets.embedded import FSLR32K
@@ -61,4 +61,9 @@ def load_target(name: str, space: Space = FSLR32K) -> Target:
         return checked(TARGETS[name](space))
     if looks_like_file(name):
         return checked(file_target(name, space))
-    raise unknown_name("target", name, known_targets())
+    error = unknown_name("target", name, known_targets())
+    if name.lower().startswith("schaefer"):
+        hint = "schaeferN or schaeferN-17networks has N parcels, such as schaefer400."
+        way_out = f"{error.way_out} {hint}".lstrip()
+        raise InputError(error.where, error.found, error.expected, way_out)
+    raise error

@@ -421,7 +421,7 @@ def test_runs_of_one_report_are_a_family(files, tmp_path, plain_page):
         made = decode(files / "noise.npz", target, out=folder, **options)
         assert all(test.p_holm is None for test in made.record.nulls)
     pages = write_reports([str(folders[0]), folders[1]])
-    assert pages == [folder / "report.html" for folder in folders]
+    assert pages == [*(folder / "report.html" for folder in folders), tmp_path / "family.json"]
     runs = [load_run(folder) for folder in folders]
     for i in range(4):
         expected = holm_by_definition([run.nulls[i].p for run in runs])
@@ -481,3 +481,20 @@ def test_maps_are_read_by_nilearn(result):
     path = result.directory / "maps" / "space-toy_den-642_hemi-L_desc-truth.label.gii"
     assert np.array_equal(nibabel.load(path).agg_data(), result.record.truth[:642])
     assert os.fspath(path).endswith(".label.gii")
+
+
+def test_a_report_on_the_folder_above_names_the_runs_in_it(family):
+    """Who names the folder of several targets is told what to name instead."""
+    out, _ = family
+    with pytest.raises(InputError, match="2 run directories in it") as caught:
+        write_reports(out)
+    assert caught.value.way_out.endswith(f"cytosurf report {out / 'bands'} {out / 'two'}")
+
+
+def test_reports_of_runs_without_spins_make_no_family(files, tmp_path, plain_page):
+    """Neither `decode` nor `write_reports` leaves a family.json with nothing in it."""
+    options = {**SMALL, "spins": 0, "matched_position": False}
+    decode(files / "noise.npz", [files / "bands.csv", files / "two.csv"], out=tmp_path, **options)
+    pages = write_reports([tmp_path / "bands", tmp_path / "two"])
+    assert [page.name for page in pages] == ["report.html"] * 2
+    assert not list(tmp_path.rglob("family.json"))

@@ -214,21 +214,28 @@ def test_labels_that_are_no_gifti(cytosurf, here):
         ("--target schaefer400-7network", "Did you mean 'schaefer400-7networks'"),
         ("--target mesulam,yoe7", "Did you mean 'yeo7'"),
         ("--target mesulam,mesulam", "'mesulam' 2 times"),
-        ("--baseline coordinate", "Did you mean 'coordinates'"),
+        ("--baseline coordinate", "Error: --baseline: .*Did you mean 'coordinates'"),
         ("--space fsLR-33k", "found 'fsLR-33k'.*Did you mean 'fsLR-32k'"),
+        ("--baseline nope+hist", "Error: --baseline: found 'nope'"),
+        ("--n-folds 100 --n-blocks 3", "Error: --n-folds: found 100 folds for 6 superblocks"),
+        ("--features embedding:x.h5", "embedding:x.h5.*not part of this version"),
+        ("--target schaefer", "schaeferN"),
+        ("--features rec.csv@schaefer", "schaeferN"),
+        ("--space fsaverage", "Error: --space: found fsaverage-164k; .*fsLR-32k, bigbrain-164k"),
+        ("--space fsLR-164k", "Error: --space: found fsLR-164k; .*fsLR-32k, bigbrain-164k"),
         ("--hemisphere LR", "--hemisphere: found 'LR'; expected L, R or both"),
         ("--mask gone.npz", "gone.npz: found no such file"),
-        ("--jobs 0", "jobs: found 0; expected greater than or equal to 1"),
+        ("--jobs 0", "Error: --jobs: found 0; expected greater than or equal to 1"),
         ("--jobs -2", "jobs: found -2"),
-        ("--spins -1", "spins: found -1; expected greater than or equal to 0"),
+        ("--spins -1", "Error: --spins: found -1; expected greater than or equal to 0"),
         ("--seed -1", "seed: found -1"),
-        ("--min-class-vertices 0", "min_class_vertices: found 0"),
+        ("--min-class-vertices 0", "Error: --min-class-vertices: found 0"),
         ("--min-class-vertices 90000", "0 classes with at least 90000 analysed vertices"),
-        ("--n-folds 1", "folds.n_folds: found 1"),
-        ("--n-blocks 0", "folds.n_blocks: found 0"),
-        ("--blocks cube", "folds.method: found 'cube'; expected 'midthickness' or 'sphere'"),
-        ("--scheme loo", "folds.scheme: found 'loo'"),
-        ("--buffer-mm -1", "folds.buffer_mm: found -1"),
+        ("--n-folds 1", "Error: --n-folds: found 1"),
+        ("--n-blocks 0", "Error: --n-blocks: found 0"),
+        ("--blocks cube", "Error: --blocks: found 'cube'; expected 'midthickness' or 'sphere'"),
+        ("--scheme loo", "Error: --scheme: found 'loo'"),
+        ("--buffer-mm -1", "Error: --buffer-mm: found -1"),
         ("--scheme across --hemisphere L", "on both hemispheres"),
         ("--block-sweep 20,x", "--block-sweep: found '20,x'"),
         ("--config gone.yaml", "--config gone.yaml: found no such file"),
@@ -238,6 +245,8 @@ def test_labels_that_are_no_gifti(cytosurf, here):
 )
 def test_options(cytosurf, here, options, words):
     """The option or name at fault is in the message, with the nearest known name."""
+    np.savetxt(here / "rec.csv", wave(400))
+    options = options.replace("rec.csv", str(here / "rec.csv"))
     refused(cytosurf("decode", *options.split()), words)
 
 

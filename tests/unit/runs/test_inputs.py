@@ -184,6 +184,7 @@ def test_a_mask_of_one_side_cannot_mask_both(load, tmp_path):
 def masks_of(monkeypatch, given=None, **options):
     """Return the inputs of a run on fs_LR 32k, without making folds."""
     monkeypatch.setattr(room, "folds_of", lambda *_: None)
+    monkeypatch.setattr(room, "_warn_of_few_blocks", lambda *_: None)
     config = make_config({"target": "schaefer400-7networks", **options})
     return load_inputs([config], given)[0]
 
@@ -405,3 +406,28 @@ def bare_inputs(target, mask, keys):
     return Inputs(
         target.parcellation.space, ("L", "R"), {}, {}, {}, target, mask, keys, label, folds
     )
+
+
+@pytest.mark.parametrize(
+    ("folds", "n_blocks"),
+    [
+        ({"n_folds": 5, "n_blocks": 3}, 6),
+        ({"n_folds": 5, "n_blocks": 12}, 24),
+        ({"n_folds": 5, "n_blocks": 12, "scheme": "homotopic"}, 12),
+    ],
+)
+def test_few_superblocks_per_fold_are_warned_of(load, folds, n_blocks):
+    """Below five in each fold the warning says how many there are; mirrored ones count once."""
+    with pytest.warns(CytosurfWarning, match=f"^{n_blocks} superblocks in 5 folds"):
+        load(folds=folds)
+
+
+@pytest.mark.parametrize(
+    "folds", [{"n_folds": 5, "n_blocks": 13}, {"n_blocks": 3, "scheme": "across"}]
+)
+def test_enough_superblocks_are_not_warned_of(load, folds):
+    """Nor are schemes whose folds are whole hemispheres."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "superblocks in", CytosurfWarning)
+        warnings.filterwarnings("error", ".*superblocks in", CytosurfWarning)
+        load(folds=folds)
