@@ -173,8 +173,8 @@ def print_summary(result: Decoding) -> None:
     table = Table(
         Column("features", overflow="fold"),
         "columns",
-        f"macro-F1 ({over_folds(n_folds)})",
-        "macro-F1 of the pooled folds (95 % CI)",
+        Column(f"macro-F1\n({over_folds(n_folds)})", no_wrap=True),
+        Column("pooled macro-F1\n(95 % CI)", no_wrap=True),
     )
     for name, entry in results["feature_sets"].items():
         score, interval = entry["macro_f1"], entry["ci95"]

@@ -95,10 +95,8 @@ def _score_sentence(record: RunRecord, features: str) -> str:
     )
     if scores.get("ci95"):
         low, high = scores["ci95"]
-        sentence += (
-            f"; pooled over folds it is {scores['pooled_macro_f1']:.3f}, 95 % interval "
-            f"{low:.3f} to {high:.3f}"
-        )
+        pooled = f"; pooled over folds it is {scores['pooled_macro_f1']:.3f}" if n_folds > 1 else ""
+        sentence += f"{pooled}, 95 % interval {low:.3f} to {high:.3f}"
     return f"{sentence}."
 
 

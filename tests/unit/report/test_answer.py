@@ -169,7 +169,7 @@ def test_mirror_images_in_training_are_said_unless_folds_keep_them_together(reco
 def test_one_fold_is_called_one_fold(record):
     """No SD is given where there is a single fold."""
     made = answer(one_fold(record))
-    assert "(one fold)" in made.found
+    assert "(one fold), 95 % interval" in made.found
     assert "±" not in made.found
     assert all("±" not in number.remark for number in made.numbers)
     assert made.numbers[0].remark.startswith("one fold, ")
