@@ -86,7 +86,8 @@ def file_features(text: str, space: Space) -> FeatureSet:
 
 
 def _from_parcels(text: str, path: Path, parcellation: str, space: Space) -> FeatureSet:
-    target = load_target(parcellation, space)
+    with naming(text):
+        target = load_target(parcellation, space)
     values, valid, columns, notes = parcel_table(path, target.parcellation, text)
     surface_map = SurfaceMap(
         values.astype(np.float32), space, columns, valid, target.parcellation.hemispheres

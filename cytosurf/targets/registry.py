@@ -64,6 +64,6 @@ def load_target(name: str, space: Space = FSLR32K) -> Target:
     error = unknown_name("target", name, known_targets())
     if name.lower().startswith("schaefer"):
         hint = "schaeferN or schaeferN-17networks has N parcels, such as schaefer400."
-        way_out = f"{error.way_out} {hint}".lstrip()
+        way_out = hint if name.isalpha() else f"{error.way_out} {hint}".lstrip()
         raise InputError(error.where, error.found, error.expected, way_out)
     raise error
