@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from cytosurf.decoding.estimator import SoftmaxRegression
     from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
     from cytosurf.features import FeatureSet, known_features, load_features
-    from cytosurf.nulls import SpinCorrelation, spin_correlation
+    from cytosurf.nulls import IncrementTest, SpinCorrelation, spin_correlation
     from cytosurf.report import plot_surface
     from cytosurf.runs import RunRecord
+    from cytosurf.runs.calibration import Calibration, calibrate
+    from cytosurf.runs.increment import increment_test
     from cytosurf.surfaces import (
         Mesh,
         Parcellation,
@@ -42,10 +44,12 @@ if TYPE_CHECKING:
     from cytosurf.workflow import Decoding, decode, load_run, write_reports
 
 __all__ = [
+    "Calibration",
     "CytosurfError",
     "CytosurfWarning",
     "Decoding",
     "FeatureSet",
+    "IncrementTest",
     "InputError",
     "Mesh",
     "Parcellation",
@@ -56,8 +60,10 @@ __all__ = [
     "SurfaceMap",
     "Target",
     "__version__",
+    "calibrate",
     "data",
     "decode",
+    "increment_test",
     "known_features",
     "known_targets",
     "load_features",
@@ -83,9 +89,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "decoding.estimator": ["SoftmaxRegression"],
         "errors": ["CytosurfError", "CytosurfWarning", "InputError"],
         "features": ["FeatureSet", "known_features", "load_features"],
-        "nulls": ["SpinCorrelation", "spin_correlation"],
+        "nulls": ["IncrementTest", "SpinCorrelation", "spin_correlation"],
         "report": ["plot_surface"],
         "runs": ["RunRecord"],
+        "runs.calibration": ["Calibration", "calibrate"],
+        "runs.increment": ["increment_test"],
         "surfaces": [
             "Mesh",
             "Parcellation",

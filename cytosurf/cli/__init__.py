@@ -7,6 +7,7 @@ import warnings
 
 import typer
 
+from cytosurf.cli.calibrate import calibrate_command
 from cytosurf.cli.data import app as data_app
 from cytosurf.cli.decode import decode_command
 from cytosurf.cli.map import map_command
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("decode")(decode_command)
+app.command("calibrate")(calibrate_command)
 app.command("report")(report_command)
 app.command("map")(map_command)
 app.add_typer(data_app, name="data")

@@ -1,5 +1,6 @@
 """Spin tests: rotations, the assignment of vertices, p-values and what each spin keeps."""
 
+from cytosurf.nulls.calibrate import CalibrationPlan, RejectionRate
 from cytosurf.nulls.correlation import SpinCorrelation, spin_correlation
 from cytosurf.nulls.distortion import (
     DistancePairs,
@@ -7,6 +8,7 @@ from cytosurf.nulls.distortion import (
     spin_distortion,
     undistorted,
 )
+from cytosurf.nulls.increment import IncrementData, IncrementTest, run_increment_test
 from cytosurf.nulls.multiplicity import (
     MaxStatistic,
     NullBands,
@@ -38,10 +40,14 @@ from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 __all__ = [
     "POLICIES",
     "ApproximateTailP",
+    "CalibrationPlan",
     "DistancePairs",
+    "IncrementData",
+    "IncrementTest",
     "MaxStatistic",
     "NullBands",
     "Policy",
+    "RejectionRate",
     "SequentialPValue",
     "SpinAssigner",
     "SpinChunk",
@@ -63,6 +69,7 @@ __all__ = [
     "max_statistic",
     "null_bands",
     "parcel_centroids",
+    "run_increment_test",
     "run_spins",
     "sequential_p_value",
     "spin_correlation",

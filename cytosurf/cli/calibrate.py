@@ -1,0 +1,150 @@
+"""``cytosurf calibrate``: false-positive rate and power of the spin tests for your data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cytosurf.runs.calibration import Calibration
+
+FEATURES, INPUTS, RUN = "Random features", "Inputs", "Run"
+
+
+def calibrate_command(
+    target: Annotated[
+        str, typer.Option(help="Parcellation to decode, or a label file.", rich_help_panel=INPUTS)
+    ] = "schaefer400-7networks",
+    sets: Annotated[int, typer.Option(help="Random feature sets.", rich_help_panel=FEATURES)] = 200,
+    smoothness_mm: Annotated[
+        float,
+        typer.Option(
+            help="FWHM of the kernel that white noise is smoothed with.", rich_help_panel=FEATURES
+        ),
+    ] = 20.0,
+    columns: Annotated[
+        int, typer.Option(help="Columns of a feature set.", rich_help_panel=FEATURES)
+    ] = 4,
+    effect: Annotated[
+        float,
+        typer.Option(
+            help="For the power: correlation of each column with the smoothed indicator of a "
+            "class; 0 leaves it out.",
+            rich_help_panel=FEATURES,
+        ),
+    ] = 0.3,
+    surface: Annotated[
+        str,
+        typer.Option(
+            help="Where features are equally smooth: midthickness, or sphere (no distortion).",
+            rich_help_panel=FEATURES,
+        ),
+    ] = "midthickness",
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Baseline of the difference. [default: as for decode]",
+            show_default=False,
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    space: Annotated[
+        str, typer.Option(help="Space of the analysis.", rich_help_panel=INPUTS)
+    ] = "fsLR-32k",
+    mask: Annotated[
+        str | None,
+        typer.Option(help="File whose non-zero vertices are analysed.", rich_help_panel=INPUTS),
+    ] = None,
+    n_folds: Annotated[int, typer.Option(help="Number of folds.", rich_help_panel=INPUTS)] = 5,
+    n_blocks: Annotated[
+        int, typer.Option(help="Superblocks per hemisphere.", rich_help_panel=INPUTS)
+    ] = 100,
+    scheme: Annotated[
+        str, typer.Option(help="Of the folds, as for decode.", rich_help_panel=INPUTS)
+    ] = "blocks",
+    spins: Annotated[
+        int, typer.Option(help="Spins of each feature set and policy.", rich_help_panel=RUN)
+    ] = 99,
+    increment: Annotated[
+        bool,
+        typer.Option(
+            "--increment", help="Calibrate the increment test too (slow).", rich_help_panel=RUN
+        ),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(help="Seed of folds, features and spins.", rich_help_panel=RUN)
+    ] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder; ./cytosurf-calibration-<target> if left out. One that holds the same "
+            "calibration is continued.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+) -> None:
+    """Measure how often the spin tests reject for random features, and for planted effects.
+
+    Random smooth features that know nothing of the labels are tested on your mesh, mask, folds and
+    target; a valid test has p <= 0.05 for at most 5 % of them.
+
+    Example: cytosurf calibrate --target yeo7 --sets 40 --spins 39
+    """
+    from cytosurf.runs.calibration import calibrate
+    from cytosurf.workflow import default_folder
+
+    folder = out
+    if folder is None:
+        run_name = default_folder(target).name
+        folder = Path(run_name.replace("cytosurf-run", "cytosurf-calibration", 1))
+    result = calibrate(
+        target,
+        sets=sets,
+        spins=spins,
+        smoothness_mm=smoothness_mm,
+        columns=columns,
+        effect=effect,
+        increment=increment,
+        surface=surface,
+        baseline=baseline,
+        space=space,
+        folds={"n_folds": n_folds, "n_blocks": n_blocks, "scheme": scheme},
+        mask=mask,
+        seed=seed,
+        jobs=jobs,
+        out=folder,
+    )
+    print_rates(result)
+    typer.echo(f"Table: {folder / 'calibration.tsv'}")
+
+
+def print_rates(result: Calibration) -> None:
+    """Print the rates of a calibration as a table, false positives first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    settings = result.settings
+    table = Table("features", "hemispheres", "statistic", "rotation", "p <= 0.05", "95 % CI")
+    for rate in result.rates:
+        table.add_row(
+            "random" if rate.kind == "random" else f"effect {settings['effect']:g}",
+            rate.symmetry,
+            rate.statistic,
+            rate.rotation,
+            f"{rate.rate:.3f} ({rate.n_rejected} of {rate.n_sets})",
+            f"{rate.ci95[0]:.3f} to {rate.ci95[1]:.3f}",
+        )
+    console = Console()
+    console.print(
+        f"\n{settings['target']}: {settings['sets']} feature sets of {settings['columns']} columns,"
+        f" FWHM {settings['smoothness_mm']:g} mm on the {settings['surface']}, "
+        f"{settings['spins']} spins each; a valid test rejects random features at a rate of at "
+        f"most {settings['attainable_rate']:.3f}",
+        soft_wrap=True,
+    )
+    console.print(table)

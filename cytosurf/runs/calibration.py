@@ -1,0 +1,333 @@
+"""Calibrate the spin tests on the user's own mesh, mask, folds and labels; resumable.
+
+A folder of a calibration holds one small file for each finished feature set (``sets/000017.npz``,
+written to a temporary name and renamed, with the SHA-256 of its arrays), ``calibration.json``
+(settings and rates) and ``calibration.tsv`` (rates). A set depends on the settings and its number
+alone, so a killed calibration goes on where it was, and more sets can be added.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf._version import __version__
+from cytosurf.compute.files import arrays_sha256, atomic_path, write_npz
+from cytosurf.compute.pool import resolve_jobs, run_tasks
+from cytosurf.errors import InputError, unknown_name
+from cytosurf.features.position import MAX_HARMONICS
+from cytosurf.nulls import SpinAssigner, check_spin_count
+from cytosurf.nulls.calibrate import (
+    CalibrationPlan,
+    RejectionRate,
+    attainable_rate,
+    calibrate_sets,
+    rejection_rates,
+)
+from cytosurf.runs.config import FoldConfig, RunConfig, make_config
+from cytosurf.runs.directory import check_writable
+from cytosurf.runs.execute import rotation_policies
+from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, load_inputs, surface_meshes
+from cytosurf.runs.record import read_arrays, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SURFACES = ("midthickness", "sphere")
+FOLDER, JSON, TSV = "sets", "calibration.json", "calibration.tsv"
+LARGEST_CHUNK = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """How often spin tests reject on one mesh, mask, folds and target.
+
+    Attributes
+    ----------
+    settings : dict
+        What was asked for, and the largest rate that a valid test of so many spins can have.
+    rates : tuple of RejectionRate
+        False-positive rates (kind "random") and power (kind "planted").
+    """
+
+    settings: dict[str, Any]
+    rates: tuple[RejectionRate, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each test, as in ``calibration.tsv``."""
+        import pandas as pd
+
+        rows = [dataclasses.asdict(rate) for rate in self.rates]
+        for row in rows:
+            row["ci95_low"], row["ci95_high"] = row.pop("ci95")
+        return pd.DataFrame(rows)
+
+
+def calibrate(
+    target: TargetLike | Path = "schaefer400-7networks",
+    *,
+    sets: int = 200,
+    spins: int = 99,
+    smoothness_mm: float = 20.0,
+    columns: int = 4,
+    effect: float = 0.3,
+    increment: bool = False,
+    surface: str = "midthickness",
+    baseline: str | None = None,
+    space: str = "fsLR-32k",
+    hemispheres: Sequence[str] = ("L", "R"),
+    folds: FoldConfig | dict[str, Any] | None = None,
+    mask: str | Path | None = None,
+    min_class_vertices: int = 1,
+    C: float = 1.0,
+    seed: int = 0,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+) -> Calibration:
+    """Measure the false-positive rate and the power of the spin tests for your data.
+
+    Random feature sets that know nothing of the labels are tested as real ones are: macro-F1 and
+    its difference to the baseline by spins of the labels, under both rotation policies, and the
+    increment over position by spins of the features if asked for. The hemispheres of the features
+    are independent, correlated (0.8) or mirror images.
+
+    Parameters
+    ----------
+    target : str, Path, Target or Parcellation
+        What is decoded.
+    sets : int
+        Random feature sets.
+    spins : int
+        Spins for each feature set and rotation policy; every set has its own.
+    smoothness_mm : float
+        FWHM in mm of the kernel that white noise on the surface is smoothed with.
+    columns : int
+        Columns of a feature set.
+    effect : float
+        For the power: correlation, 0 to 1, of each column with the smoothed indicator of one class
+        (the classes in turn); the rest is random. 0 leaves the power out.
+    increment : bool
+        Whether the increment test is calibrated too, with ``harmonics:COLUMNS`` as position. It
+        takes two to three times as long as everything else.
+    surface : {"midthickness", "sphere"}
+        Where features are equally smooth everywhere. On the sphere a rotation does not distort
+        them: the ideal case.
+    baseline : str, optional
+        Baseline of the difference; as for `decode` if left out.
+    space, hemispheres, folds, mask, min_class_vertices, C
+        As for `decode`.
+    seed : int
+        Seed of folds, features and spins.
+    jobs : int, optional
+        Processes; all cores if left out.
+    out : path-like, optional
+        Folder of the calibration; one that holds the same calibration is continued.
+
+    Returns
+    -------
+    Calibration
+        Rates with their Clopper-Pearson intervals.
+
+    Raises
+    ------
+    InputError
+        If an option or input is bad, or the folder holds another calibration.
+
+    Warns
+    -----
+    CytosurfWarning
+        If there are too few spins for p <= 0.05.
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> calibration = cytosurf.calibrate("yeo7", sets=40, spins=39)  # doctest: +SKIP
+    >>> calibration.table[["symmetry", "statistic", "rotation", "rate"]]  # doctest: +SKIP
+    """
+    _check_numbers(sets, spins, columns, effect)
+    if surface not in SURFACES:
+        raise unknown_name("--surface", surface, SURFACES)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_writable(folder)
+    options: dict[str, Any] = {
+        "features": [f"harmonics:{columns}"],
+        "target": _target_name(target),
+        "baseline": None if baseline is None else [baseline],
+        "space": space,
+        "hemispheres": hemispheres,
+        "spins": spins,
+        "seed": seed,
+        "folds": folds if folds is not None else FoldConfig(),
+        "mask": None if mask is None else str(mask),
+        "min_class_vertices": min_class_vertices,
+        "C": C,
+        "matched_position": False,
+    }
+    config = make_config(options)
+    (inputs,) = load_inputs([config], None, [str(target) if isinstance(target, Path) else target])
+    plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, increment)
+    run = _identity(config, inputs, plan, surface)
+    statistics = _finished_sets(folder, run, range(sets)) if folder is not None else {}
+    missing = [number for number in range(sets) if number not in statistics]
+    work = partial(_sets, plan=plan, folder=folder, run=run)
+    jobs = resolve_jobs(jobs)
+    for done in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Feature sets"):
+        statistics |= done
+    settings = _settings(config, inputs, plan, surface, sets)
+    rates = rejection_rates(plan, [statistics[number] for number in range(sets)])
+    result = Calibration(settings, tuple(rates))
+    if folder is not None:
+        _write(folder, result)
+    return result
+
+
+def _check_numbers(sets: int, spins: int, columns: int, effect: float) -> None:
+    for option, value in (("--sets", sets), ("--spins", spins)):
+        if value < 1:
+            raise InputError(option, str(value), "a whole number of at least 1")
+    if not 1 <= columns <= MAX_HARMONICS:
+        raise InputError("--columns", str(columns), f"1 to {MAX_HARMONICS}")
+    if not 0 <= effect <= 1:
+        raise InputError("--effect", str(effect), "a correlation from 0 to 1")
+    check_spin_count(spins)
+
+
+def _target_name(target: object) -> str:
+    if isinstance(target, str | Path):
+        return str(target)
+    return str(getattr(target, "name", "target"))
+
+
+def _plan(
+    config: RunConfig,
+    inputs: Inputs,
+    surface: str,
+    smoothness_mm: float,
+    effect: float,
+    columns: int,
+    increment: bool,
+) -> CalibrationPlan:
+    """Collect what all feature sets share."""
+    assigner = SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere"))
+    label, n_classes = labels_to_spin(inputs)
+    position = inputs.sets[config.features[0]].map
+    return CalibrationPlan(
+        surfaces=surface_meshes(inputs.space, config.hemispheres, surface),
+        valid=position.valid,
+        label=label,
+        n_classes=n_classes,
+        n_planted=len(inputs.keys),
+        folds=inputs.folds,
+        baseline=inputs.sets[config.baseline[0]].map.values,
+        position=position.values if increment else None,
+        assigner=assigner,
+        policies=rotation_policies(assigner),
+        smoothness_mm=smoothness_mm,
+        n_columns=columns,
+        effect=effect,
+        n_spins=config.spins,
+        seed=config.seed,
+        C=config.C,
+    )
+
+
+def _settings(
+    config: RunConfig, inputs: Inputs, plan: CalibrationPlan, surface: str, sets: int
+) -> dict[str, Any]:
+    """Return what ``calibration.json`` says of how the rates were made."""
+    return {
+        "target": config.target,
+        "space": config.space,
+        "hemispheres": list(config.hemispheres),
+        "n_vertices": int(inputs.analysed.sum()),
+        "folds": config.folds.model_dump(mode="json"),
+        "mask": config.mask,
+        "min_class_vertices": config.min_class_vertices,
+        "C": config.C,
+        "baseline": config.baseline[0],
+        "position": config.features[0] if plan.position is not None else None,
+        "surface": surface,
+        "smoothness_mm": plan.smoothness_mm,
+        "columns": plan.n_columns,
+        "effect": plan.effect,
+        "sets": sets,
+        "spins": plan.n_spins,
+        "attainable_rate": attainable_rate(plan.n_spins),
+        "seed": plan.seed,
+        "version": __version__,
+    }
+
+
+def _identity(config: RunConfig, inputs: Inputs, plan: CalibrationPlan, surface: str) -> str:
+    """Return what tells the feature sets of this calibration from those of any other."""
+    settings = _settings(config, inputs, plan, surface, sets=0)
+    parts = [settings, inputs.hashes()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _chunks(numbers: Sequence[int], jobs: int) -> list[list[int]]:
+    size = int(np.clip(len(numbers) // (4 * jobs), 1, LARGEST_CHUNK))
+    return [list(numbers[start : start + size]) for start in range(0, len(numbers), size)]
+
+
+def _sets(
+    numbers: list[int], plan: CalibrationPlan, folder: Path | None, run: str
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Test some feature sets, writing each as soon as it is finished."""
+    finished = {}
+    for number, statistic in calibrate_sets(plan, numbers):
+        finished[number] = statistic
+        if folder is not None:
+            arrays = {"statistic": statistic, "run": np.array(run)}
+            checksum = np.array(arrays_sha256(arrays))
+            write_npz(_path(folder, number), **arrays, sha256=checksum)
+    return finished
+
+
+def _finished_sets(
+    folder: Path, run: str, numbers: Sequence[int]
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Read the feature sets that are there; damaged files are made again.
+
+    Raises `InputError` if one belongs to another calibration.
+    """
+    finished = {}
+    for number in numbers:
+        path = _path(folder, number)
+        try:
+            arrays = read_arrays(path, ("statistic", "run", "sha256"))
+        except InputError:
+            continue
+        if str(arrays.pop("sha256")) != arrays_sha256(arrays):
+            continue
+        if str(arrays["run"]) != run:
+            raise InputError(
+                f"--out {folder}",
+                "a calibration with other settings, data or version",
+                "the same calibration, or a new folder",
+                "Choose another --out, or delete the folder.",
+            )
+        finished[number] = arrays["statistic"]
+    return finished
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / FOLDER / f"{number:06d}.npz"
+
+
+def _write(folder: Path, result: Calibration) -> None:
+    rates = [dataclasses.asdict(rate) for rate in result.rates]
+    write_json(folder / JSON, {"schema": 1, "settings": result.settings, "rates": rates})
+    with atomic_path(folder / TSV) as path:
+        result.table.to_csv(path, sep="\t", index=False)

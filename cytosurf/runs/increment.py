@@ -1,0 +1,145 @@
+"""The increment test on named maps: the inputs of a run, tested by spins of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cytosurf.errors import InputError
+from cytosurf.nulls.increment import IncrementData, IncrementTest, run_increment_test
+from cytosurf.nulls.rotations import Policy
+from cytosurf.nulls.spins import SpinAssigner
+from cytosurf.runs.config import FoldConfig, make_config
+from cytosurf.runs.inputs import Features, TargetLike, load_inputs, surface_meshes
+
+
+def increment_test(
+    features: Features | Path,
+    target: TargetLike | Path,
+    *,
+    position: Features | None = None,
+    space: str = "fsLR-32k",
+    hemispheres: Sequence[str] = ("L", "R"),
+    spins: int = 99,
+    seed: int = 0,
+    rotation: Policy = "mirrored",
+    folds: FoldConfig | dict[str, Any] | None = None,
+    mask: str | Path | None = None,
+    min_class_vertices: int = 1,
+    C: float = 1.0,
+    jobs: int | None = 1,
+) -> IncrementTest:
+    """Test whether features add to position in the decoding of labels.
+
+    The features are spun, all columns and their mask by one rotation; labels, position and folds
+    stay. The statistic is macro-F1 of position and features less macro-F1 of position alone, each
+    the mean over folds, on the vertices where the spun features are valid; both are refitted for
+    every spin. A small p says that the features know something of the labels that neither the
+    position columns nor features as smooth as these in a wrong place know. What no test can rule
+    out is that more columns of position would know it too: give a larger `position` to see.
+
+    Parameters
+    ----------
+    features : str, Path, FeatureSet or SurfaceMap
+        What is spun: a name as for `decode`, a file, or a map in memory.
+    target : str, Path, Target or Parcellation
+        What is decoded.
+    position : str, FeatureSet or SurfaceMap, optional
+        What stays; ``harmonics:N`` with as many columns as the features if left out.
+    space : str
+        Space of the analysis.
+    hemispheres : sequence of str
+        ``("L", "R")`` or one of them.
+    spins : int
+        Number of spins.
+    seed : int
+        Seed of folds and spins. The rotations are those of `decode` with the same seed.
+    rotation : {"mirrored", "independent"}
+        How the rotations of the hemispheres go together.
+    folds : FoldConfig or dict, optional
+        Options of the cross-validation, e.g. ``{"scheme": "homotopic"}``.
+    mask : path-like, optional
+        File whose non-zero vertices alone are analysed. It stays; the features that a spin brings
+        into it come from anywhere on the cortex.
+    min_class_vertices : int
+        Classes with fewer analysed vertices are left out.
+    C : float
+        Inverse strength of the penalty.
+    jobs : int, optional
+        Processes; None for one on each core.
+
+    Returns
+    -------
+    IncrementTest
+        Observed difference, null distribution, p with its interval, share of vertices kept.
+
+    Raises
+    ------
+    InputError
+        If an input is bad, features and position are the same, or the spheres do not allow
+        mirrored rotations.
+
+    Warns
+    -----
+    CytosurfWarning
+        If there are too few spins for p <= 0.05.
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> test = cytosurf.increment_test("t1wt2w", "schaefer400-7networks")  # doctest: +SKIP
+    >>> test.observed, test.p  # doctest: +SKIP
+    """
+    given = [features] if position is None else [features, position]
+    names = [_name(g, role) for g, role in zip(given, ("features", "position"), strict=False)]
+    if len(set(names)) < len(names):
+        raise InputError("position", f"{names[0]!r}, the features", "another set than the features")
+    options: dict[str, Any] = {
+        "features": names,
+        "target": _name(target, "target"),
+        "baseline": names[1:] or None,
+        "space": space,
+        "hemispheres": hemispheres,
+        "spins": spins,
+        "seed": seed,
+        "folds": folds if folds is not None else FoldConfig(),
+        "mask": None if mask is None else str(mask),
+        "min_class_vertices": min_class_vertices,
+        "C": C,
+        "matched_position": position is None,
+    }
+    config = make_config(options)
+    sets = [str(g) if isinstance(g, Path) else g for g in given]
+    labels = str(target) if isinstance(target, Path) else target
+    (inputs,) = load_inputs([config], sets, [labels])
+    beside = names[1] if position is not None else inputs.matched.get(names[0])
+    if beside is None:
+        raise InputError(
+            "position", f"{names[0]!r} is itself position", "another set", "Name one: position=..."
+        )
+    spun = inputs.sets[names[0]].map
+    data = IncrementData(
+        spun.values,
+        spun.valid,
+        inputs.sets[beside].map.values,
+        inputs.label,
+        len(inputs.keys),
+        inputs.folds,
+        SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere")),
+        C,
+    )
+    return run_increment_test(
+        data,
+        spins,
+        seed=seed,
+        rotation=rotation,
+        jobs=jobs,
+        names=(names[0], beside, config.target),
+    )
+
+
+def _name(given: object, role: str) -> str:
+    if isinstance(given, str | Path):
+        return str(given)
+    return str(getattr(given, "name", role))
