@@ -124,21 +124,12 @@ def calibrate_command(
 
 
 def print_rates(result: Calibration) -> None:
-    """Print the rates of a calibration as a table, false positives first."""
+    """Print the rates of a calibration: false positives, and then the power."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     settings = result.settings
-    table = Table("features", "hemispheres", "statistic", "rotation", "p <= 0.05", "95 % CI")
-    for rate in result.rates:
-        table.add_row(
-            "random" if rate.kind == "random" else f"effect {settings['effect']:g}",
-            rate.symmetry,
-            rate.statistic,
-            rate.rotation,
-            f"{rate.rate:.3f} ({rate.n_rejected} of {rate.n_sets})",
-            f"{rate.ci95[0]:.3f} to {rate.ci95[1]:.3f}",
-        )
     console = Console()
     console.print(
         f"\n{settings['target']}: {settings['sets']} feature sets of {settings['columns']} columns,"
@@ -147,4 +138,21 @@ def print_rates(result: Calibration) -> None:
         f"most {settings['attainable_rate']:.3f}",
         soft_wrap=True,
     )
-    console.print(table)
+    titles = {
+        "random": "Random features: false positives",
+        "planted": f"Planted effect of {settings['effect']:g}: power",
+    }
+    for kind, title in titles.items():
+        rates = [rate for rate in result.rates if rate.kind == kind]
+        headers = ("hemispheres", "statistic", "rotation", "p <= 0.05", "95 % CI")
+        table = Table(*headers, title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        for rate in rates:
+            table.add_row(
+                rate.symmetry,
+                rate.statistic,
+                rate.rotation,
+                f"{rate.rate:.3f} ({rate.n_rejected}/{rate.n_sets})",
+                f"{rate.ci95[0]:.3f} to {rate.ci95[1]:.3f}",
+            )
+        if rates:
+            console.print(table)

@@ -79,9 +79,9 @@ def test_options(cytosurf, asked, tmp_path):
 def test_rates_are_printed(cytosurf, asked, tmp_path):
     """With counts and intervals, and where the table is."""
     ended = cytosurf("calibrate", "--out", tmp_path)
-    assert "0.050 (2 of 40)" in ended.out
+    assert "0.050 (2/40)" in ended.out
     assert "0.006 to 0.169" in ended.out
-    assert "effect 0.3" in ended.out
+    assert "effect of 0.3: power" in ended.out
     assert "rate of at most 0.050" in ended.out
     assert str(tmp_path / "calibration.tsv") in ended.out.replace("\n", "")
 
