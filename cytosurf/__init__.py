@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cytosurf.runs import RunRecord
     from cytosurf.runs.calibration import Calibration, calibrate
     from cytosurf.runs.increment import increment_test
+    from cytosurf.spinning import Forecast, forecast_spins, merge, spin
     from cytosurf.surfaces import (
         Mesh,
         Parcellation,
@@ -49,6 +50,7 @@ __all__ = [
     "CytosurfWarning",
     "Decoding",
     "FeatureSet",
+    "Forecast",
     "IncrementTest",
     "InputError",
     "Mesh",
@@ -63,6 +65,7 @@ __all__ = [
     "calibrate",
     "data",
     "decode",
+    "forecast_spins",
     "increment_test",
     "known_features",
     "known_targets",
@@ -70,11 +73,13 @@ __all__ = [
     "load_mesh",
     "load_run",
     "load_target",
+    "merge",
     "plot_surface",
     "read_map",
     "read_mesh",
     "read_parcellation",
     "resample",
+    "spin",
     "spin_correlation",
     "write_map",
     "write_mesh",
@@ -94,6 +99,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "runs": ["RunRecord"],
         "runs.calibration": ["Calibration", "calibrate"],
         "runs.increment": ["increment_test"],
+        "spinning": ["Forecast", "forecast_spins", "merge", "spin"],
         "surfaces": [
             "Mesh",
             "Parcellation",

@@ -211,7 +211,7 @@ def decode(
         folders = _run_directories(root, names)
         prepared = prepare(configs, folders, features=feature_list, targets=targets)
         records = [complete(run, classifier=classifier, command=command) for run in prepared]
-        records, others = _correct(records, root)
+        records, others = correct(records, root)
         if out is not None:
             for record in (*records, *others):
                 write_outputs(record)
@@ -281,7 +281,7 @@ def write_reports(
         check_writable(folder)
     others: list[RunRecord] = []
     if len(records) > 1:
-        records, others = _correct(records, beside)
+        records, others = correct(records, beside)
     pages = [write_outputs(record) for record in (*records, *others)]
     family = beside / FAMILY
     written = [family] if len(records) > 1 and family.exists() else []
@@ -308,7 +308,7 @@ def write_outputs(record: RunRecord) -> Path:
     return write_report(record)
 
 
-def _correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], list[RunRecord]]:
+def correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], list[RunRecord]]:
     """Return runs with their p-values corrected, and other runs whose corrected ones changed.
 
     A single run is corrected with the family that it was in before, if any.

@@ -7,11 +7,14 @@ import warnings
 
 import typer
 
+from cytosurf.cli.bench import app as bench_app
 from cytosurf.cli.calibrate import calibrate_command
 from cytosurf.cli.data import app as data_app
 from cytosurf.cli.decode import decode_command
 from cytosurf.cli.map import map_command
+from cytosurf.cli.merge import merge_command
 from cytosurf.cli.report import report_command
+from cytosurf.cli.spin import spin_command
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 INTERRUPTED = 130  # typer's exit code for Ctrl-C
@@ -24,10 +27,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("decode")(decode_command)
+app.command("spin")(spin_command)
+app.command("merge")(merge_command)
 app.command("calibrate")(calibrate_command)
 app.command("report")(report_command)
 app.command("map")(map_command)
 app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
 
 
 def _print_version(asked: bool) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from cytosurf.compute.progress import Progress
 from cytosurf.errors import InputError
 
 Task = TypeVar("Task")
@@ -67,9 +67,9 @@ def run_tasks(
     >>> sorted(run_tasks(abs, [-3, 2]))
     [2, 3]
     """
-    with _Progress(label, len(tasks)) as advance:
+    with Progress(label, len(tasks)) as bar:
         for result in _results(function, tasks, jobs, threads):
-            advance()
+            bar.advance()
             yield result
 
 
@@ -86,38 +86,22 @@ def _results(
         return
     from joblib import Parallel, delayed, parallel_config
 
-    calls = (delayed(function)(task) for task in tasks)
     if threads:
+        # BLAS has one limit for the process, OpenMP one for each thread.
+        limited = (delayed(_with_one_thread)(function, task) for task in tasks)
         with threadpool_limits(1):
-            yield from Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")(
-                calls
-            )
+            parallel = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
+            yield from parallel(limited)
         return
+    calls = (delayed(function)(task) for task in tasks)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     yield from parallel(calls)  # outside: the configuration is not the caller's between results
 
 
-class _Progress:
-    """A bar with remaining time on standard error; nothing when that is not a terminal."""
+def _with_one_thread(function: Callable[[Task], Result], task: Task) -> Result:
+    """Call `function` with libraries held to one thread in the calling thread too."""
+    from threadpoolctl import threadpool_limits
 
-    def __init__(self, label: str, total: int) -> None:
-        self.shown = bool(label) and sys.stderr.isatty()
-        self.label, self.total = label, total
-
-    def __enter__(self) -> Callable[[], None]:
-        if not self.shown:
-            return lambda: None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Remaining
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-        self.progress = Progress(*columns, console=Console(stderr=True))
-        self.progress.start()
-        task = self.progress.add_task(self.label, total=self.total)
-        return lambda: self.progress.advance(task)
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            self.progress.stop()
+    with threadpool_limits(1):
+        return function(task)

@@ -3,23 +3,30 @@
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
+from cytosurf.runs.extend import Forecast, add_to_run, forecast, merge_into_run
 from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.maps import run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
+from cytosurf.runs.shards import Shard
 
 __all__ = [
     "FoldConfig",
+    "Forecast",
     "NullRecord",
     "Prepared",
     "RunConfig",
     "RunRecord",
+    "Shard",
+    "add_to_run",
     "check_writable",
     "complete",
     "correct_family",
     "execute",
     "family_members",
+    "forecast",
     "load_run",
     "make_config",
+    "merge_into_run",
     "prepare",
     "read_config",
     "read_json",

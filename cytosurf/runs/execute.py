@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from cytosurf._version import __version__
 from cytosurf.compute.pool import resolve_jobs
+from cytosurf.decoding.crossval import Decoder
 from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count
 from cytosurf.nulls.rotations import Policy
@@ -37,7 +38,7 @@ from cytosurf.runs.inputs import (
     surface_meshes,
 )
 from cytosurf.runs.maps import write_maps
-from cytosurf.runs.observed import Observed, decode_observed
+from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.record import (
     INFO,
     RESULTS,
@@ -182,7 +183,8 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
             write_json(directory / INFO, {"inputs": inputs.hashes()})
         write_arrays(directory, record)
         if prepared.assigner is not None and config.spins:
-            clock.seconds["spins"] = _spin(prepared, prepared.assigner, observed)
+            test = make_spin_test(prepared, prepared.assigner, observed.decoders)
+            clock.seconds["spins"] = spin_run(prepared, test, record, range(config.spins))
             outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
             results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
     write_maps(record)
@@ -207,17 +209,18 @@ def execute(
     return complete(prepared, classifier=classifier, command=command)
 
 
-def make_spin_test(prepared: Prepared, assigner: SpinAssigner, observed: Observed) -> SpinTest:
+def make_spin_test(
+    prepared: Prepared, assigner: SpinAssigner, decoders: Mapping[str, Decoder]
+) -> SpinTest:
     """Collect what every spin of a run needs."""
     config, inputs = prepared.config, prepared.inputs
-    names = spins.spun_sets(config.model_dump())
-    decoders = tuple(observed.decoders[name] for name in names)
+    spun = tuple(decoders[name] for name in spins.spun_sets(config.model_dump()))
     label, n_classes = labels_to_spin(inputs)
-    run = _identity(config, inputs)
-    return SpinTest(decoders, label, n_classes, assigner, config.seed, run)
+    run = run_identity(config, inputs)
+    return SpinTest(spun, label, n_classes, assigner, config.seed, run)
 
 
-def _identity(config: RunConfig, inputs: Inputs) -> str:
+def run_identity(config: RunConfig, inputs: Inputs) -> str:
     """Return what tells the spins of a run from those of any other."""
     parts = [config.identity(), inputs.hashes(), __version__]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -245,7 +248,7 @@ def _with_spins_there(
     config: RunConfig, inputs: Inputs, directory: Path, policies: tuple[Policy, ...]
 ) -> RunConfig:
     """Return the configuration with at least the spins that the run directory holds from 0 on."""
-    check_same_run(directory, policies, _identity(config, inputs))
+    check_same_run(directory, policies, run_identity(config, inputs))
     n_there = n_spins_from_zero(directory, policies)
     if n_there <= config.spins:
         return config
@@ -257,29 +260,40 @@ def _with_spins_there(
     return config.model_copy(update={"spins": n_there})
 
 
-def _spin(prepared: Prepared, assigner: SpinAssigner, observed: Observed) -> float:
+def spin_run(prepared: Prepared, test: SpinTest, record: RunRecord, wanted: range) -> float:
     """Do the spins that are missing; return the seconds that spins took in all sessions.
 
     They are in ``run.json`` while the spins go on, so that those of a killed session count.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The run.
+    test : SpinTest
+        From `make_spin_test`.
+    record : RunRecord
+        The observed part of the run.
+    wanted : range
+        Indices of the spins.
     """
     directory = prepared.directory
     info = read_json(directory / INFO)
     timings = info.get("timings_s", {})
     before, start = float(timings.get("spins", 0.0)), time.perf_counter()
     written = start
+    running = spins.RunningP(record, prepared.policies)
 
     def seconds() -> float:
         return round(before + time.perf_counter() - start, 3)
 
-    def note() -> None:
+    def note(chunk: spins.DoneChunk) -> str:
         nonlocal written
         if time.perf_counter() - written >= NOTE_SECONDS:
             write_json(directory / INFO, info | {"timings_s": timings | {"spins": seconds()}})
             written = time.perf_counter()
+        return running.add(chunk)
 
-    test = make_spin_test(prepared, assigner, observed)
-    config, jobs = prepared.config, prepared.jobs
-    spins.add_spins(directory, test, prepared.policies, config.spins, jobs, after_chunk=note)
+    spins.add_spins(directory, test, prepared.policies, wanted, prepared.jobs, after_chunk=note)
     return seconds()
 
 
@@ -324,6 +338,7 @@ def _info(
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "inputs": inputs.hashes() | provenance.file_hashes(named),
+        "run": run_identity(config, inputs),
         "seed": config.seed,
         "jobs": prepared.jobs,
         "timings_s": seconds,

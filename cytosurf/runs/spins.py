@@ -6,16 +6,20 @@ no file holds yet, and the result does not depend on chunk size or number of pro
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cytosurf.compute.pool import run_tasks
-from cytosurf.errors import CytosurfWarning
+from cytosurf.compute.progress import Progress
+from cytosurf.errors import CytosurfError, CytosurfWarning
 from cytosurf.nulls import SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs.chunks import check_same_run, intact_spins, read_spins, write_chunk
@@ -29,16 +33,32 @@ LARGEST_CHUNK_BYTES = 2**26
 _ENTRY_BYTES = 12
 
 
+@dataclass(frozen=True, eq=False)
+class DoneChunk:
+    """What is told of a chunk once it is on disk.
+
+    Attributes
+    ----------
+    policy : {"independent", "mirrored"}
+        Rotation policy.
+    statistic : (n_spins, n_sets) float64
+        Fold mean of macro-F1, NaN where a spin left nothing to decode.
+    """
+
+    policy: Policy
+    statistic: npt.NDArray[np.float64]
+
+
 def add_spins(
     directory: Path,
     test: SpinTest,
     policies: tuple[Policy, ...],
-    n_spins: int,
+    spins: range,
     jobs: int,
     *,
-    after_chunk: Callable[[], None] = lambda: None,
+    after_chunk: Callable[[DoneChunk], str] = lambda _: "",
 ) -> None:
-    """Compute the spins 0 to ``n_spins - 1`` that the run directory does not hold yet.
+    """Compute those of `spins` that the run directory does not hold yet.
 
     Parameters
     ----------
@@ -48,17 +68,20 @@ def add_spins(
         Decoders, labels and spheres.
     policies : tuple of {"independent", "mirrored"}
         Rotation policies; each gets all spins.
-    n_spins : int
-        Spins in all.
+    spins : range
+        Indices of the spins.
     jobs : int
         Processes.
     after_chunk : callable, optional
-        Called in this process whenever a chunk is on disk.
+        Called in this process whenever a chunk is on disk; what it returns is shown beside the
+        progress bar.
 
     Raises
     ------
     InputError
         If a chunk that is there is of another run (``test.run``).
+    CytosurfError
+        If the disk is full; what is finished stays.
 
     Warns
     -----
@@ -66,7 +89,7 @@ def add_spins(
         If a chunk is damaged; its spins are done again.
     """
     check_same_run(directory, policies, test.run)
-    size = chunk_size(test, n_spins, jobs)
+    size = chunk_size(test, len(spins), jobs)
     tasks: list[tuple[Policy, list[int]]] = []
     for policy in policies:
         done, damaged = intact_spins(directory, policy)
@@ -74,11 +97,20 @@ def add_spins(
             message = f"{path}: damaged (its checksum is wrong). Its spins are computed again."
             warnings.warn(message, CytosurfWarning, stacklevel=2)
             path.unlink()
-        missing = [k for k in range(n_spins) if k not in done]
+        missing = [k for k in spins if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
     work = partial(_spin_to_file, directory=directory, test=test)
-    for _ in run_tasks(work, tasks, jobs=jobs, label="Spins"):
-        after_chunk()
+    with Progress("Spins", sum(len(task[1]) for task in tasks), "spins") as bar:
+        try:
+            for chunk in run_tasks(work, tasks, jobs=jobs):
+                bar.advance(len(chunk.statistic), after_chunk(chunk))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise CytosurfError(
+                f"{directory}: no space left on the disk. The spins that are finished are safe: "
+                "make room, and the same command goes on from there."
+            ) from None
 
 
 def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
@@ -97,9 +129,11 @@ def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
     return int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, max(1, largest)))
 
 
-def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTest) -> str:
+def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTest) -> DoneChunk:
     policy, spins = task
-    return write_chunk(directory, policy, test.run, run_spins(test, spins, policy)).name
+    chunk = run_spins(test, spins, policy)
+    write_chunk(directory, policy, test.run, chunk)
+    return DoneChunk(policy, fold_mean_macro_f1(chunk.counts.marginals()))
 
 
 def _runs(spins: list[int], size: int) -> list[list[int]]:
@@ -111,6 +145,54 @@ def _runs(spins: list[int], size: int) -> list[list[int]]:
         else:
             runs.append([k])
     return runs
+
+
+class RunningP:
+    """The p-value of the first test of a run while its spins go on.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The observed part of the run.
+    policies : tuple of {"independent", "mirrored"}
+        Rotation policies of the spins.
+    """
+
+    def __init__(self, record: RunRecord, policies: tuple[Policy, ...]) -> None:
+        order = spun_sets(record.config)
+        features, baseline = tests_of(record.config)[0]
+        self.columns = [order.index(features), *([order.index(baseline)] if baseline else [])]
+        self.policy = preferred_policy(baseline, policies)
+        values = [float(fold_mean_macro_f1(record.counts[order[i]])) for i in self.columns]
+        self.observed = values[0] - sum(values[1:])
+        self.null = np.zeros(0)
+
+    def add(self, chunk: DoneChunk) -> str:
+        """Count the spins of a chunk, and return the p-value as text."""
+        if chunk.policy == self.policy:
+            values = chunk.statistic[:, self.columns]
+            new = values[:, 0] - values[:, 1:].sum(axis=1)
+            self.null = np.append(self.null, new)
+        if not len(self.null):
+            return ""
+        outcome = SpinPValue.from_null(self.observed, self.null)
+        low, high = outcome.ci95
+        return f"p = {outcome.p:.2g} ({low:.2g} to {high:.2g})"
+
+
+def preferred_policy(baseline: str | None, policies: tuple[Policy, ...]) -> Policy:
+    """Return the policy to quote: independent, as published, for differences to coordinates."""
+    preferred: Policy = "independent" if baseline == COORDINATES else "mirrored"
+    return preferred if preferred in policies else policies[0]
+
+
+def tests_of(config: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Return the tests of a run: each feature set against each baseline, and on its own."""
+    return [
+        (features, baseline)
+        for features in config["features"]
+        for baseline in (*[b for b in config["baseline"] if b != features], None)
+    ]
 
 
 def spin_test_outcome(
@@ -140,30 +222,29 @@ def spin_test_outcome(
     observed = {name: float(fold_mean_macro_f1(record.counts[name])) for name in order}
     spins = {policy: read_spins(record.directory, policy, n_spins) for policy in policies}
     entries = []
-    for features in record.config["features"]:
-        for baseline in (*[b for b in record.config["baseline"] if b != features], None):
-            preferred = "independent" if baseline == COORDINATES else "mirrored"
-            for policy in sorted(policies, key=lambda p: p != preferred):
-                null = spins[policy]["statistic"][:, order.index(features)]
-                value = observed[features]
-                if baseline is not None:
-                    null = null - spins[policy]["statistic"][:, order.index(baseline)]
-                    value -= observed[baseline]
-                outcome = SpinPValue.from_null(value, null)
-                entries.append(
-                    {
-                        "features": features,
-                        "baseline": baseline,
-                        "statistic": "macro_f1" if baseline is None else "macro_f1 difference",
-                        "rotation": policy,
-                        "primary": policy == preferred or len(policies) == 1,
-                        "observed": outcome.observed,
-                        "exceed": outcome.exceed,
-                        "p": outcome.p,
-                        "p_ci95": list(outcome.ci95),
-                        "p_holm": None,
-                    }
-                )
+    for features, baseline in tests_of(record.config):
+        preferred = preferred_policy(baseline, policies)
+        for policy in sorted(policies, key=lambda p: p != preferred):
+            null = spins[policy]["statistic"][:, order.index(features)]
+            value = observed[features]
+            if baseline is not None:
+                null = null - spins[policy]["statistic"][:, order.index(baseline)]
+                value -= observed[baseline]
+            outcome = SpinPValue.from_null(value, null)
+            entries.append(
+                {
+                    "features": features,
+                    "baseline": baseline,
+                    "statistic": "macro_f1" if baseline is None else "macro_f1 difference",
+                    "rotation": policy,
+                    "primary": policy == preferred,
+                    "observed": outcome.observed,
+                    "exceed": outcome.exceed,
+                    "p": outcome.p,
+                    "p_ci95": list(outcome.ci95),
+                    "p_holm": None,
+                }
+            )
     quality: dict[str, Any] = {
         policy: {
             "kept": {"mean": float(s["kept"].mean()), "min": float(s["kept"].min())},

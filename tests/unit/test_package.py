@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     *("data", "surfaces", "targets", "features", "decoding", "nulls", "runs", "report"),
-    *("workflow", "cli"),
+    *("workflow", "spinning", "cli"),
 )
 FOR_ALL = ("errors", "compute", "_version")
 HEAVY = (

@@ -140,7 +140,9 @@ class TestThreadsOfLibraries:
             assert next(results)[1] == {1}
 
     def test_inside_a_thread(self):
-        """All threads work under the limit, which is gone afterwards."""
+        """All threads work under the limit, OpenMP's own too, which is gone afterwards."""
+        import sklearn.cluster  # noqa: F401  (loads OpenMP)
+
         with threadpoolctl.threadpool_limits(2):
             outside = thread_limits(None)[1]
             seen = list(run_tasks(thread_limits, range(4), jobs=2, threads=True))

@@ -1,6 +1,7 @@
 """A finished run on the toy cortex."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -32,3 +33,25 @@ def run_toy(toy_cortex):
 def finished(run_toy, tmp_path_factory):
     """Return the record of a finished run with spins; tests must not change its directory."""
     return run_toy(tmp_path_factory.mktemp("run"), spins=N_SPINS)
+
+
+@pytest.fixture
+def named_toy(toy_cortex, monkeypatch):
+    """Return a function that does a run of names, which any later session can load again."""
+    from cytosurf.runs import inputs
+    from cytosurf.targets import Target
+
+    sets = {"stain": toy_cortex.feature_set(), "position": toy_cortex.feature_set("position")}
+    sets = {name: replace(s, sources=("toy",)) for name, s in sets.items()}
+    target = Target("bands", toy_cortex.parcellation(), ("toy",))
+    monkeypatch.setattr(inputs, "check_feature_name", lambda *_: None)
+    monkeypatch.setattr(inputs, "load_feature_sets", lambda names, _: {n: sets[n] for n in names})
+    monkeypatch.setattr(inputs, "load_target", lambda *_: target)
+
+    def run(directory, **options):
+        options = {"baseline": ["position"], "matched_position": False} | options
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CytosurfWarning)
+            return execute(toy_cortex.config(**options), directory)
+
+    return run

@@ -33,7 +33,7 @@ def spin_test(toy_cortex, tmp_path_factory):
     )
     assert isinstance(prepared.assigner, SpinAssigner)
     observed = decode_observed(prepared.config, prepared.inputs, jobs=1)
-    return make_spin_test(prepared, prepared.assigner, observed)
+    return make_spin_test(prepared, prepared.assigner, observed.decoders)
 
 
 def kept_spins(folder, policy="independent"):
@@ -50,7 +50,7 @@ def kept_spins(folder, policy="independent"):
 
 def test_a_chunk_holds_what_the_spins_alone_give(spin_test, tmp_path):
     """Each row of a file is the spin of that index, done on its own."""
-    add_spins(tmp_path, spin_test, BOTH, 4, jobs=1)
+    add_spins(tmp_path, spin_test, BOTH, range(4), jobs=1)
     for policy in BOTH:
         for path in (tmp_path / "spins").glob(f"{policy}_*.npz"):
             arrays = read_arrays(path)
@@ -68,7 +68,7 @@ def test_the_size_of_chunks_does_not_matter(spin_test, tmp_path, monkeypatch, la
     """However spins are put into files, each spin is the same to the bit."""
     monkeypatch.setattr(spins, "LARGEST_CHUNK", largest)
     monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 1)
-    add_spins(tmp_path, spin_test, ("independent",), 7, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(7), jobs=1)
     sizes = [len(read_arrays(p)["spins"]) for p in (tmp_path / "spins").iterdir()]
     assert max(sizes) == min(largest, 7)
     whole = run_spins(spin_test, range(7), "independent")
@@ -81,7 +81,7 @@ def test_the_size_of_chunks_does_not_matter(spin_test, tmp_path, monkeypatch, la
 
 def test_only_missing_spins_are_done(spin_test, tmp_path, monkeypatch):
     """More spins, or a lost file, cost the missing spins alone and change no other file."""
-    add_spins(tmp_path, spin_test, ("independent",), 5, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(5), jobs=1)
     before = kept_spins(tmp_path)
     lost = tmp_path / "spins" / "independent_000002-000002.npz"
     content = lost.read_bytes()
@@ -94,7 +94,7 @@ def test_only_missing_spins_are_done(spin_test, tmp_path, monkeypatch):
         return run_spins(test, numbers, policy)
 
     monkeypatch.setattr(spins, "run_spins", noted)
-    add_spins(tmp_path, spin_test, ("independent",), 8, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(8), jobs=1)
     assert sorted(done) == [2, 5, 6, 7]
     assert lost.read_bytes() == content
     assert all(p.stat().st_mtime_ns == when for p, when in untouched.items())
@@ -102,7 +102,7 @@ def test_only_missing_spins_are_done(spin_test, tmp_path, monkeypatch):
     assert sorted(after) == list(range(8))
     assert {k: after[k] for k in before} == before
     done.clear()
-    add_spins(tmp_path, spin_test, ("independent",), 8, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(8), jobs=1)
     assert done == []
 
 
@@ -119,7 +119,7 @@ def test_runs_are_consecutive_whole_and_short_enough(missing, size):
 
 def test_unfinished_and_foreign_files_are_not_spins(spin_test, tmp_path):
     """A temporary file of a killed process and a file of another name are passed over."""
-    add_spins(tmp_path, spin_test, ("independent",), 2, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(2), jobs=1)
     for name in (".tmp-ab-independent_000002-000003.npz", "independent_all.npz", "notes.txt"):
         (tmp_path / "spins" / name).write_text("?")
     assert read_spins(tmp_path, "independent", 2)["statistic"].shape == (2, 2)
@@ -130,27 +130,27 @@ def test_unfinished_and_foreign_files_are_not_spins(spin_test, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"no zip"])
 def test_a_broken_chunk_is_named(spin_test, tmp_path, content):
     """A chunk that cannot be read is named with the way out; doing that mends the run."""
-    add_spins(tmp_path, spin_test, ("mirrored",), 2, jobs=1)
+    add_spins(tmp_path, spin_test, ("mirrored",), range(2), jobs=1)
     path = tmp_path / "spins" / "mirrored_000001-000001.npz"
     whole = path.read_bytes()
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"mirrored_000001-000001\.npz.*Delete it"):
         read_spins(tmp_path, "mirrored", 2)
     path.unlink()
-    add_spins(tmp_path, spin_test, ("mirrored",), 2, jobs=1)
+    add_spins(tmp_path, spin_test, ("mirrored",), range(2), jobs=1)
     assert path.read_bytes() == whole
 
 
 def test_a_damaged_chunk_is_computed_again(spin_test, tmp_path):
     """It is named in a warning, and its spins come back to the byte, however it is cut now."""
-    add_spins(tmp_path, spin_test, ("mirrored",), 3, jobs=1)
+    add_spins(tmp_path, spin_test, ("mirrored",), range(3), jobs=1)
     cut, changed = (tmp_path / "spins" / f"mirrored_{k:06d}-{k:06d}.npz" for k in (0, 2))
     whole = {path: path.read_bytes() for path in (cut, changed)}
     cut.write_bytes(whole[cut][:100])
     arrays = read_arrays(changed)
     np.savez(changed, **arrays | {"count": arrays["count"] + 1})
     with pytest.warns(CytosurfWarning, match="damaged") as caught:
-        add_spins(tmp_path, spin_test, ("mirrored",), 3, jobs=1)
+        add_spins(tmp_path, spin_test, ("mirrored",), range(3), jobs=1)
     said = [str(w.message).partition(":")[0] for w in caught]
     assert said == [str(cut), str(changed)]
     assert {path: path.read_bytes() for path in (cut, changed)} == whole
@@ -159,13 +159,13 @@ def test_a_damaged_chunk_is_computed_again(spin_test, tmp_path):
 def test_a_damaged_chunk_of_another_size_is_replaced(spin_test, tmp_path, monkeypatch):
     """The file goes even where its spins are put into files of other names."""
     monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 1)
-    add_spins(tmp_path, spin_test, ("mirrored",), 4, jobs=1)
+    add_spins(tmp_path, spin_test, ("mirrored",), range(4), jobs=1)
     (path,) = (tmp_path / "spins").iterdir()
     before = read_spins(tmp_path, "mirrored", 4)
     path.write_bytes(b"")
     monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 8)
     with pytest.warns(CytosurfWarning, match="damaged"):
-        add_spins(tmp_path, spin_test, ("mirrored",), 4, jobs=1)
+        add_spins(tmp_path, spin_test, ("mirrored",), range(4), jobs=1)
     assert not path.exists()
     again = read_spins(tmp_path, "mirrored", 4)
     assert all(np.array_equal(again[key], before[key]) for key in before)
@@ -190,24 +190,24 @@ def test_chunks_are_limited_by_bytes(spin_test, monkeypatch):
 def test_spins_of_another_run_are_refused(spin_test, tmp_path, policy):
     """A chunk of another run, or under the name of another policy, is not taken for this run's."""
     other = replace(spin_test, run="another seed")
-    add_spins(tmp_path, other, ("mirrored",), 2, jobs=1)
+    add_spins(tmp_path, other, ("mirrored",), range(2), jobs=1)
     for path in sorted((tmp_path / "spins").iterdir()):
         path.rename(path.with_name(path.name.replace("mirrored", policy)))
     with pytest.raises(InputError, match=rf"{policy}_000000-000000\.npz.*another run"):
-        add_spins(tmp_path, spin_test, (policy,), 4, jobs=1)
+        add_spins(tmp_path, spin_test, (policy,), range(4), jobs=1)
     if policy == "independent":
         with pytest.raises(InputError, match="another run"):
-            add_spins(tmp_path, other, (policy,), 4, jobs=1)
+            add_spins(tmp_path, other, (policy,), range(4), jobs=1)
     assert len(list((tmp_path / "spins").iterdir())) == 2
 
 
 def test_spins_that_overlap_count_once_and_in_order(spin_test, tmp_path, monkeypatch):
     """Files that hold the same spins (copied from elsewhere) do not make a spin count twice."""
-    add_spins(tmp_path, spin_test, ("independent",), 4, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(4), jobs=1)
     before = read_spins(tmp_path, "independent", 4)
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 1)
-    add_spins(elsewhere, spin_test, ("independent",), 6, jobs=1)
+    add_spins(elsewhere, spin_test, ("independent",), range(6), jobs=1)
     for path in (elsewhere / "spins").iterdir():
         path.rename(tmp_path / "spins" / path.name)
     assert len(list((tmp_path / "spins").iterdir())) == 5
@@ -217,7 +217,7 @@ def test_spins_that_overlap_count_once_and_in_order(spin_test, tmp_path, monkeyp
 
 def test_the_null_is_scikit_learns_score_of_spun_labels(spin_test, tmp_path):
     """The statistic of a spin is the mean over folds of macro-F1 on the spun labels."""
-    add_spins(tmp_path, spin_test, ("independent",), 2, jobs=1)
+    add_spins(tmp_path, spin_test, ("independent",), range(2), jobs=1)
     counts = run_spins(spin_test, [1], "independent").counts.dense()[0, 0]
     scores = []
     for table in counts:

@@ -1,0 +1,58 @@
+"""``cytosurf spin``: add spins to a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cytosurf.cli.decode import print_summary
+
+if TYPE_CHECKING:
+    from cytosurf.spinning import Forecast
+
+
+def spin_command(
+    run_dir: Annotated[Path, typer.Argument(help="Run directory, as decode makes it.")],
+    spins: Annotated[
+        int | None,
+        typer.Option(help="Spins in all, of each rotation policy. [default: as the run was made]"),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Part of the spins to do, e.g. 3/10. Then merge tests, not this."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes. [default: as the run]")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure a few spins, and say what all will take.")
+    ] = False,
+) -> None:
+    """Add spins to a run, from any number of processes or nodes; test with all of them.
+
+    Spins that are there are not done again: a stopped command goes on where it was.
+
+    Example: cytosurf spin cytosurf-run-yeo7 --spins 10000
+    """
+    from cytosurf.spinning import forecast_spins, spin
+
+    if dry_run:
+        _print_forecast(forecast_spins(run_dir, spins, jobs=jobs))
+        return
+    result = spin(run_dir, spins, shard=shard, jobs=jobs)
+    if result is None:
+        typer.echo(f"Shard {shard} is done. When all are: cytosurf merge {run_dir}")
+    else:
+        print_summary(result)
+
+
+def _print_forecast(forecast: Forecast) -> None:
+    minutes, hours = forecast.total_s / 60, forecast.total_s / 3600
+    took = f"{hours:.1f} hours" if hours >= 2 else f"{minutes:.1f} minutes"
+    typer.echo(
+        f"{forecast.n_spins:,} spins of {forecast.n_policies} rotation policies on "
+        f"{forecast.jobs} processes: about {took} "
+        f"({1e3 * forecast.spin_s:.0f} ms a spin and policy, {forecast.start_s:.0f} s to start; "
+        f"{forecast.spins_per_hour:,.0f} spins an hour). Memory: {forecast.process_mb:,.0f} MB a "
+        f"process, below {forecast.total_mb:,.0f} MB in all."
+    )

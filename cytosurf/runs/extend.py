@@ -1,0 +1,243 @@
+"""More spins for a run that has been decoded: all at once, in shards, or merged from elsewhere."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from cytosurf.decoding.crossval import Decoder, make_decoder
+from cytosurf.errors import InputError
+from cytosurf.nulls import SpinTest, run_spins
+from cytosurf.nulls.rotations import Policy
+from cytosurf.runs import spins
+from cytosurf.runs.chunks import chunk_paths
+from cytosurf.runs.config import RunConfig, read_config, write_config
+from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
+from cytosurf.runs.family import suspend_family
+from cytosurf.runs.inputs import Inputs
+from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
+from cytosurf.runs.shards import (
+    POLICIES,
+    Shard,
+    check_complete,
+    collect,
+    shard_notes,
+    write_shard_note,
+)
+
+MEASURED_SPINS = 3
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What spins will take, from a short measurement.
+
+    Attributes
+    ----------
+    n_spins : int
+        Spins of each rotation policy.
+    n_policies : int
+        Number of rotation policies.
+    jobs : int
+        Processes on this machine.
+    start_s : float
+        Wall-clock time until the first spin: reading the inputs, compiled code from the cache.
+    spin_s : float
+        Wall-clock time of one spin of one policy on one core.
+    process_mb : float
+        Largest memory of the process that was measured.
+    """
+
+    n_spins: int
+    n_policies: int
+    jobs: int
+    start_s: float
+    spin_s: float
+    process_mb: float
+
+    @property
+    def total_s(self) -> float:
+        """Wall-clock time of all spins on this machine."""
+        return self.start_s + self.n_spins * self.n_policies * self.spin_s / self.jobs
+
+    @property
+    def total_mb(self) -> float:
+        """Memory of all processes, counted as if they shared nothing."""
+        return self.process_mb * (self.jobs + 1)
+
+    @property
+    def spins_per_hour(self) -> float:
+        """Spins of every policy that this machine does in an hour."""
+        return 3600 * self.jobs / (self.spin_s * self.n_policies)
+
+
+def add_to_run(
+    directory: Path, n_spins: int | None, *, shard: Shard | None = None, jobs: int | None = None
+) -> RunRecord | None:
+    """Do the spins of a run that are not there yet, all of them or those of one shard.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory with its observed result.
+    n_spins : int or None
+        Spins in all; those of the configuration if None.
+    shard : Shard, optional
+        The part to do.
+    jobs : int, optional
+        Processes; as configured if left out.
+
+    Returns
+    -------
+    RunRecord or None
+        The run with its spins tested; None after a shard: `merge_into_run` tests.
+
+    Raises
+    ------
+    InputError
+        If the directory is no run of named inputs, its inputs have changed, or no spins are asked.
+    """
+    prepared, test, record = _prepare(directory, n_spins, jobs)
+    total = prepared.config.spins
+    if shard is None:
+        seconds = spin_run(prepared, test, record, range(total))
+        return conclude(record, prepared.policies, total, seconds)
+    start = time.perf_counter()
+    spins.add_spins(directory, test, prepared.policies, shard.of(total), prepared.jobs)
+    write_shard_note(directory, shard, total, round(time.perf_counter() - start, 3))
+    return None
+
+
+def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
+    """Join shards into a run, check that no spin is missing, and test.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    others : sequence of Path
+        Copies of it in which shards were computed; none if all worked in `directory`.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    InputError
+        If a shard is of another run or damaged, results of a spin differ, or spins are missing.
+    """
+    record = load_run(directory)
+    run = record.info.get("run")
+    if run is None:
+        found = "a run of an older version"
+        raise InputError(str(directory / INFO), found, "the key 'run'", "Decode it again.")
+    for other in others:
+        collect(directory, other, run)
+    policies = tuple(policy for policy in POLICIES if chunk_paths(directory, policy))
+    if not policies:
+        way_out = f"Make some with: cytosurf spin {directory} --spins 1000"
+        raise InputError(str(directory), "no spins", "spins to merge", way_out)
+    notes = shard_notes(directory)
+    last = [int(chunk_paths(directory, p)[-1].stem.split("-")[1]) + 1 for p in policies]
+    total = max(record.config["spins"], *last, *(note["n_spins"] for note in notes))
+    check_complete(directory, policies, total)
+    return conclude(record, policies, total, record.info["timings_s"].get("spins", 0.0))
+
+
+def conclude(
+    record: RunRecord, policies: tuple[Policy, ...], n_spins: int, seconds: float
+) -> RunRecord:
+    """Test the spins of a run directory, and write results, configuration and time taken.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    policies : tuple of {"independent", "mirrored"}
+        Rotation policies of which the spins 0 to ``n_spins - 1`` are there.
+    n_spins : int
+        Number of spins.
+    seconds : float
+        Time that they took in sessions of their own; that of shards is added.
+    """
+    directory = record.directory
+    outcome = spins.spin_test_outcome(record, policies, n_spins)
+    config = read_config(directory).model_copy(update={"spins": n_spins})
+    info = read_json(directory / INFO)
+    family = suspend_family(directory)
+    results = read_json(directory / RESULTS)
+    write_config(directory, config)
+    write_json(directory / INFO, info | {"timings_s": info["timings_s"] | {"spins": seconds}})
+    together = seconds + sum(note["seconds"] for note in shard_notes(directory))
+    results |= {"spin_test": outcome | {"seconds": round(together, 3)}, "family": family}
+    write_json(directory / RESULTS, results)
+    return load_run(directory)
+
+
+def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -> Forecast:
+    """Predict time and memory of spins from a few of them, of which nothing is kept.
+
+    Parameters
+    ----------
+    directory, n_spins, jobs
+        As for `add_to_run`.
+    """
+    start = time.perf_counter()
+    prepared, test, _ = _prepare(directory, n_spins, jobs)
+    with threadpool_limits(1):
+        run_spins(test, [0], prepared.policies[0])
+        ready = time.perf_counter()
+        for policy in prepared.policies:
+            run_spins(test, range(1, 1 + MEASURED_SPINS), policy)
+    n_measured = MEASURED_SPINS * len(prepared.policies)
+    spin_s = (time.perf_counter() - ready) / n_measured
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    return Forecast(
+        prepared.config.spins,
+        len(prepared.policies),
+        prepared.jobs,
+        ready - start,
+        spin_s,
+        peak_mb,
+    )
+
+
+def _prepare(
+    directory: Path, n_spins: int | None, jobs: int | None
+) -> tuple[Prepared, SpinTest, RunRecord]:
+    """Load what the spins of a run directory need."""
+    config = read_config(directory)
+    record = load_run(directory)
+    _check_named(directory, config, record)
+    wanted = config.spins if n_spins is None else n_spins
+    if not wanted:
+        raise InputError("--spins", "0", "at least 1", "Say how many spins there shall be in all.")
+    update = {"spins": wanted} | ({} if jobs is None else {"jobs": jobs})
+    (prepared,) = prepare([config.model_copy(update=update)], [directory])
+    assert prepared.assigner is not None
+    decoders = _decoders(config, prepared.inputs)
+    return prepared, make_spin_test(prepared, prepared.assigner, decoders), record
+
+
+def _decoders(config: RunConfig, inputs: Inputs) -> dict[str, Decoder]:
+    return {
+        name: make_decoder(inputs.sets[name].map.values, inputs.folds, C=config.C)
+        for name in spins.spun_sets(config.model_dump())
+    }
+
+
+def _check_named(directory: Path, config: RunConfig, record: RunRecord) -> None:
+    """Raise `InputError` for a run that only the Python program that made it can go on with."""
+    sources = [source["name"] for source in record.info.get("sources", [])]
+    if config.classifier is not None or "in memory" in sources:
+        found = "a run of maps in memory, or of another classifier"
+        way_out = "Go on with it where it was made: cytosurf.decode(..., spins=N, out=DIR)."
+        raise InputError(str(directory), found, "a run of named inputs", way_out)

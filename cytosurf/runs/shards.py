@@ -1,0 +1,194 @@
+"""Shards: parts of the spins of a run that other processes or nodes compute, and their joining."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.compute.files import atomic_path
+from cytosurf.errors import InputError
+from cytosurf.nulls.rotations import Policy
+from cytosurf.runs.chunks import (
+    FOLDER,
+    check_same_run,
+    chunk_paths,
+    counts_of,
+    has_chunks,
+    intact_spins,
+)
+from cytosurf.runs.record import read_arrays, read_json, write_json
+
+POLICIES: tuple[Policy, ...] = ("independent", "mirrored")
+_NOTE = re.compile(r"shard_\d+-\d+\.json")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of the spins of a run.
+
+    Attributes
+    ----------
+    index : int
+        Which part, from 1 on.
+    n_shards : int
+        Number of parts.
+
+    Examples
+    --------
+    >>> Shard.parse("2/4").of(10)
+    range(2, 5)
+    """
+
+    index: int
+    n_shards: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``"3/10"``, the third of ten.
+
+        Raises
+        ------
+        InputError
+            If it is anything else, or there is no such part.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise InputError(
+                f"--shard {text}",
+                repr(text),
+                "the number of the shard and of all shards, from 1/10 to 10/10",
+                "In a Slurm array from 1 on: --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT",
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def of(self, n_spins: int) -> range:
+        """Return the part of ``range(n_spins)``: parts differ in size by at most one."""
+        first, end = ((i * n_spins) // self.n_shards for i in (self.index - 1, self.index))
+        return range(first, end)
+
+
+def write_shard_note(directory: Path, shard: Shard, n_spins: int, seconds: float) -> None:
+    """Note beside the chunks how many spins all shards make, and how long this one took."""
+    name = f"shard_{shard.index:04d}-{shard.n_shards:04d}.json"
+    write_json(directory / FOLDER / name, {"n_spins": n_spins, "seconds": seconds})
+
+
+def shard_notes(directory: Path) -> list[dict[str, Any]]:
+    """Return the notes of the shards of which the run directory holds spins."""
+    folder = directory / FOLDER
+    return [read_json(path) for path in sorted(folder.glob("*.json")) if _NOTE.match(path.name)]
+
+
+def collect(directory: Path, other: Path, run: str) -> int:
+    """Copy the chunks of a shard that was computed elsewhere into a run directory.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    other : Path
+        Another copy of it, with more spins.
+    run : str
+        What tells the spins of the run from those of any other.
+
+    Returns
+    -------
+    int
+        Number of chunks copied; those that are there already are passed over.
+
+    Raises
+    ------
+    InputError
+        If `other` has no spins, those of another run, a damaged chunk, or a spin with another
+        result than is there already.
+    """
+    if not has_chunks(other):
+        raise InputError(str(other), "no spins", "a run directory with spins")
+    check_same_run(other, POLICIES, run)
+    copied = 0
+    for policy in POLICIES:
+        _, damaged = intact_spins(other, policy)
+        if damaged:
+            found = f"{len(damaged)} damaged files of spins, the first {damaged[0].name}"
+            way_out = "Copy them again, or compute that shard again."
+            raise InputError(str(other), found, "files as they were written", way_out)
+        for path in chunk_paths(other, policy):
+            _check_equal_where_both(directory, policy, path)
+            target = directory / FOLDER / path.name
+            if not target.exists():
+                with atomic_path(target) as temporary:
+                    shutil.copyfile(path, temporary)
+                copied += 1
+    for path in (other / FOLDER).glob("shard_*.json"):
+        with atomic_path(directory / FOLDER / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+    return copied
+
+
+def missing_spins(directory: Path, policies: Sequence[str], n_spins: int) -> list[tuple[int, int]]:
+    """Return first and last index of each gap in the spins 0 to ``n_spins - 1``."""
+    there = np.ones(n_spins, bool)
+    for policy in policies:
+        done, _ = intact_spins(directory, policy)
+        there &= np.isin(np.arange(n_spins), list(done))
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], there.astype(int), [1]])))
+    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+
+
+def check_complete(directory: Path, policies: Sequence[str], n_spins: int) -> None:
+    """Raise `InputError` if spins are missing, naming them.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    policies : sequence of {"independent", "mirrored"}
+        Rotation policies, each of which needs all spins.
+    n_spins : int
+        Number of spins that should be there.
+    """
+    gaps = missing_spins(directory, policies, n_spins)
+    if gaps:
+        named = ", ".join(f"{a} to {b}" for a, b in gaps[:5])
+        more = f" and {len(gaps) - 5} more gaps" if len(gaps) > 5 else ""
+        raise InputError(
+            str(directory / FOLDER),
+            f"no spins {named}{more}",
+            f"all of the spins 0 to {n_spins - 1}",
+            "Merge the shards that are missing, or compute what is missing with: "
+            f"cytosurf spin {directory} --spins {n_spins}",
+        )
+
+
+def _check_equal_where_both(directory: Path, policy: str, path: Path) -> None:
+    """Raise `InputError` if a spin of the chunk at `path` is there with another outcome."""
+    new = _outcomes(path)
+    for ours in chunk_paths(directory, policy):
+        first, last = (int(part) for part in ours.stem.split("_")[1].split("-"))
+        if first > max(new) or last < min(new):
+            continue
+        old = _outcomes(ours)
+        for k in new.keys() & old.keys():
+            if not np.array_equal(new[k], old[k]):
+                raise InputError(
+                    str(path),
+                    f"another result of spin {k} than {ours} holds",
+                    "equal results of equal spins",
+                    "They were computed on different kinds of processors, or with different "
+                    "versions of the libraries: keep one of the two files.",
+                )
+
+
+def _outcomes(path: Path) -> dict[int, npt.NDArray[np.int64]]:
+    """Return what each spin of a chunk counted: cells and numbers, joined."""
+    arrays = read_arrays(path)
+    counts = counts_of(arrays)
+    parts = zip(counts.start[:-1], counts.start[1:], arrays["spins"].tolist(), strict=True)
+    return {k: np.concatenate([counts.cell[a:b], counts.count[a:b]]) for a, b, k in parts}

@@ -1,0 +1,123 @@
+"""Spins of runs that are there already: more of them, in shards, and what they will take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cytosurf.runs import (
+    Forecast,
+    RunRecord,
+    Shard,
+    add_to_run,
+    check_writable,
+    forecast,
+    merge_into_run,
+)
+from cytosurf.workflow import Decoding, correct, write_outputs
+
+__all__ = ["Forecast", "forecast_spins", "merge", "spin"]
+
+
+def spin(
+    run_dir: str | Path,
+    spins: int | None = None,
+    *,
+    shard: str | Shard | None = None,
+    jobs: int | None = None,
+) -> Decoding | None:
+    """Add spins to a run directory, and test with all that it then holds.
+
+    Spins that are there are not done again, so an interrupted call goes on where it was, and any
+    number of processes or nodes may work on one directory in shards. Spin k depends on the seed of
+    the run and on k alone: the results are the same to the bit however the work was split.
+
+    Parameters
+    ----------
+    run_dir : path-like
+        A run directory, as `decode` makes it (``spins=0`` is enough).
+    spins : int, optional
+        Spins in all of each rotation policy; as many as the run was made for if left out.
+    shard : str or Shard, optional
+        The part of the spins to do: ``"3/10"`` is the third of ten. Nothing is tested then; call
+        `merge` when all parts are done.
+    jobs : int, optional
+        Processes; as the run was made with if left out.
+
+    Returns
+    -------
+    Decoding or None
+        The run with its tests and a new report; None after a shard.
+
+    Raises
+    ------
+    InputError
+        If the directory is not the run of named inputs, or its inputs have changed.
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> cytosurf.spin("cytosurf-run-yeo7", 10_000)  # doctest: +SKIP
+    """
+    directory = Path(run_dir)
+    check_writable(directory)
+    part = Shard.parse(shard) if isinstance(shard, str) else shard
+    record = add_to_run(directory, spins, shard=part, jobs=jobs)
+    return None if record is None else _tested(record)
+
+
+def merge(run_dir: str | Path, shards: Sequence[str | Path] = ()) -> Decoding:
+    """Join the shards of a run, check that no spin is missing, and test.
+
+    Parameters
+    ----------
+    run_dir : path-like
+        The run directory.
+    shards : sequence of path-like
+        Copies of it in which `spin` did shards; none if all of them worked in `run_dir`.
+
+    Returns
+    -------
+    Decoding
+        The run with its tests and a new report.
+
+    Raises
+    ------
+    InputError
+        If a shard is of another run or damaged, two results of one spin differ, or spins are
+        missing (they are named).
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> cytosurf.merge("cytosurf-run-yeo7", ["from-node-1", "from-node-2"])  # doctest: +SKIP
+    """
+    directory = Path(run_dir)
+    check_writable(directory)
+    return _tested(merge_into_run(directory, [Path(shard) for shard in shards]))
+
+
+def forecast_spins(
+    run_dir: str | Path, spins: int | None = None, *, jobs: int | None = None
+) -> Forecast:
+    """Predict how long spins will take and how much memory, from a short measurement.
+
+    Parameters
+    ----------
+    run_dir, spins, jobs
+        As for `spin`.
+
+    Returns
+    -------
+    Forecast
+        Nothing is written.
+    """
+    return forecast(Path(run_dir), spins, jobs=jobs)
+
+
+def _tested(record: RunRecord) -> Decoding:
+    """Correct the family of a run whose tests have changed, and write tables and reports."""
+    (own,), others = correct([record], record.directory)
+    for run in (own, *others):
+        write_outputs(run)
+    return Decoding(own)

@@ -1,0 +1,154 @@
+"""Spins added to a run give what one command for all of them gives, however they were split."""
+
+import errno
+import shutil
+
+import pytest
+
+from cytosurf.errors import CytosurfError, InputError
+from cytosurf.runs import read_json, spins
+from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
+from cytosurf.runs.shards import Shard
+from tests.unit.runs.cortex import comparable, listing
+
+
+def spin_files(folder):
+    """Return the bytes of the chunk files, by name."""
+    return {n: b for n, b in listing(folder / "spins").items() if n.endswith(".npz")}
+
+
+def spins_of(folder):
+    """Return the spin tests of a run without the time they took."""
+    return comparable(read_json(folder / "results.json"))["spin_test"]
+
+
+@pytest.fixture
+def whole(named_toy, tmp_path):
+    """Return a run of 12 spins, made by one command."""
+    named_toy(tmp_path / "whole", spins=12)
+    return tmp_path / "whole"
+
+
+@pytest.fixture
+def bare(named_toy, tmp_path):
+    """Return the same run without spins."""
+    named_toy(tmp_path / "bare", spins=0)
+    return tmp_path / "bare"
+
+
+class TestAdd:
+    """`add_to_run`."""
+
+    def test_equals_one_command(self, whole, bare):
+        """Results, configuration and nulls; the observed part is not touched."""
+        untouched = {n: b for n, b in listing(bare).items() if n.endswith((".npz", ".gii"))}
+        record = add_to_run(bare, 12)
+        assert spins_of(bare) == spins_of(whole)
+        assert record.config["spins"] == 12
+        assert len(record.nulls) == 4
+        assert untouched
+        assert untouched.items() <= listing(bare).items()
+
+    def test_goes_on_with_what_is_there(self, whole, bare):
+        """Chunks of the first spins stay as they are."""
+        add_to_run(bare, 5)
+        before = spin_files(bare)
+        add_to_run(bare, 12)
+        assert before.items() <= spin_files(bare).items()
+        assert spins_of(bare) == spins_of(whole)
+
+    def test_as_many_as_configured(self, whole):
+        """Without a number nothing is left to do, and nothing changes."""
+        before = spin_files(whole)
+        add_to_run(whole, None)
+        assert spin_files(whole) == before
+
+    def test_refuses_no_spins(self, bare):
+        """A run of 0 spins needs a number."""
+        with pytest.raises(InputError, match="--spins: found 0"):
+            add_to_run(bare, None)
+
+    def test_refuses_maps_in_memory(self, run_toy, tmp_path):
+        """Which nobody but their owner can load."""
+        run_toy(tmp_path / "run", spins=0)
+        with pytest.raises(InputError, match="maps in memory"):
+            add_to_run(tmp_path / "run", 4)
+
+    def test_refuses_what_is_no_run(self, tmp_path):
+        """Naming what is missing."""
+        with pytest.raises(InputError, match=r"config\.yaml"):
+            add_to_run(tmp_path, 4)
+
+    def test_a_full_disk_leaves_a_run_that_goes_on(self, bare, whole, monkeypatch):
+        """One message; the same command afterwards gives what it would have given."""
+        write, n_written = spins.write_chunk, 0
+
+        def until_full(*arguments):
+            nonlocal n_written
+            n_written += 1
+            if n_written > 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(*arguments)
+
+        monkeypatch.setattr(spins, "write_chunk", until_full)
+        with pytest.raises(CytosurfError, match=r"no space left on the disk.*goes on"):
+            add_to_run(bare, 12)
+        assert len(spin_files(bare)) == 3
+        monkeypatch.setattr(spins, "write_chunk", write)
+        add_to_run(bare, 12)
+        assert spins_of(bare) == spins_of(whole)
+
+
+class TestShards:
+    """Parts of the spins, in one directory or in copies of it."""
+
+    def test_in_one_directory(self, whole, bare):
+        """A job array on a shared disk; nothing is tested before the merge."""
+        for i in (2, 3, 1):
+            assert add_to_run(bare, 12, shard=Shard(i, 3)) is None
+            assert read_json(bare / "results.json")["spin_test"] is None
+        merge_into_run(bare)
+        assert spins_of(bare) == spins_of(whole)
+        assert read_json(bare / "results.json")["spin_test"]["seconds"] > 0
+
+    def test_in_copies(self, whole, bare, tmp_path):
+        """Nodes without a shared disk."""
+        copies = [tmp_path / f"node-{i}" for i in (1, 2)]
+        for i, copy in enumerate(copies, start=1):
+            shutil.copytree(bare, copy)
+            add_to_run(copy, 12, shard=Shard(i, 2))
+        record = merge_into_run(bare, copies)
+        assert spins_of(bare) == spins_of(whole)
+        assert record.config["spins"] == 12
+        assert merge_into_run(bare, copies).results == record.results
+
+    def test_a_missing_shard_is_named(self, bare):
+        """By its spins, the last ones too; nothing is tested."""
+        add_to_run(bare, 12, shard=Shard(1, 3))
+        with pytest.raises(InputError, match=r"no spins 4 to 11; .*cytosurf spin .*--spins 12"):
+            merge_into_run(bare)
+        assert read_json(bare / "results.json")["spin_test"] is None
+
+    def test_a_shard_of_another_seed_is_refused(self, bare, named_toy, tmp_path):
+        """Which is another run, although everything else is the same."""
+        named_toy(tmp_path / "other", spins=4, seed=1)
+        with pytest.raises(InputError, match="spins of another run"):
+            merge_into_run(bare, [tmp_path / "other"])
+
+    def test_nothing_to_merge(self, bare):
+        """With the way to make some."""
+        with pytest.raises(InputError, match=r"found no spins; .*cytosurf spin"):
+            merge_into_run(bare)
+
+
+def test_a_forecast_keeps_nothing(bare):
+    """It measures, and leaves the directory as it was."""
+    before = listing(bare)
+    expected = forecast(bare, 1000, jobs=2)
+    assert listing(bare) == before
+    assert (expected.n_spins, expected.n_policies, expected.jobs) == (1000, 2, 2)
+    assert expected.spin_s > 0
+    assert expected.process_mb > 10
+    work = 1000 * 2 * expected.spin_s / 2
+    assert expected.total_s == pytest.approx(expected.start_s + work)
+    assert expected.spins_per_hour == pytest.approx(3600 * 1000 / work)

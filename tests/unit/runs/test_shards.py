@@ -1,0 +1,150 @@
+"""Shards cover all spins once; joining finds what is missing, foreign, damaged or different."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cytosurf.errors import InputError
+from cytosurf.nulls import SpinChunk
+from cytosurf.nulls.spin_counts import pack_counts
+from cytosurf.runs.chunks import chunk_paths, write_chunk
+from cytosurf.runs.shards import (
+    Shard,
+    check_complete,
+    collect,
+    missing_spins,
+    shard_notes,
+    write_shard_note,
+)
+
+BOTH = ("independent", "mirrored")
+
+
+def chunk_of(spins, *, shift=0):
+    """Return a chunk whose counts follow from the numbers of its spins."""
+    spins = list(spins)
+    counts = [[np.array([[[k + shift, 1], [2, 3]]])] for k in spins]
+    kept = np.full(len(spins), 0.9)
+    return SpinChunk(
+        np.array(spins),
+        pack_counts(counts, 1, 1, 2),
+        kept,
+        kept,
+        np.zeros(4, np.int32),
+        np.zeros((1, 4), np.int32),
+    )
+
+
+def fill(folder, spins, run="this", **options):
+    """Write a chunk of both policies."""
+    for policy in BOTH:
+        write_chunk(folder, policy, run, chunk_of(spins, **options))
+
+
+class TestShard:
+    """A part of the spins."""
+
+    @given(st.integers(0, 500), st.integers(1, 60))
+    def test_shards_are_equal_parts_of_all_spins(self, n_spins, n_shards):
+        """Every spin is in exactly one; sizes differ by one at most."""
+        parts = [Shard(i, n_shards).of(n_spins) for i in range(1, n_shards + 1)]
+        assert [k for part in parts for k in part] == list(range(n_spins))
+        sizes = [len(part) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+    @pytest.mark.parametrize("text", ["0/4", "5/4", "1/0", "1", "a/b", "-1/4", "1/4/2", ""])
+    def test_other_texts_are_refused(self, text):
+        """With the way to write it."""
+        with pytest.raises(InputError, match="from 1/10 to 10/10"):
+            Shard.parse(text)
+
+
+class TestCollect:
+    """Chunks of elsewhere."""
+
+    def test_copies_what_is_not_there(self, tmp_path):
+        """Byte by byte; what is there already is passed over, and notes come along."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(here, range(3))
+        fill(there, range(3))
+        fill(there, range(3, 5))
+        write_shard_note(there, Shard(2, 2), 5, 1.5)
+        assert collect(here, there, "this") == 2
+        assert shard_notes(here) == [{"n_spins": 5, "seconds": 1.5}]
+        for policy in BOTH:
+            ours, theirs = chunk_paths(here, policy), chunk_paths(there, policy)
+            assert [p.read_bytes() for p in ours] == [p.read_bytes() for p in theirs]
+        assert collect(here, there, "this") == 0
+
+    def test_chunks_may_overlap_where_they_agree(self, tmp_path):
+        """Other chunk sizes of the same spins are no contradiction."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(here, range(4))
+        fill(there, range(2, 7))
+        assert collect(here, there, "this") == 2
+        assert missing_spins(here, BOTH, 7) == []
+
+    def test_refuses_another_result_of_a_spin(self, tmp_path):
+        """Naming both files and the spin; nothing is copied."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(here, range(4))
+        fill(there, range(3, 6), shift=1)
+        with pytest.raises(InputError, match=r"000003-000005.*spin 3 than .*000000-000003"):
+            collect(here, there, "this")
+        assert len(chunk_paths(here, "independent")) == 1
+
+    def test_refuses_another_run(self, tmp_path):
+        """By what tells runs apart, whatever the files are called."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(there, range(2), run="other")
+        with pytest.raises(InputError, match="spins of another run"):
+            collect(here, there, "this")
+        assert not here.exists()
+
+    def test_refuses_a_damaged_chunk(self, tmp_path):
+        """One flipped byte is found."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(there, range(2))
+        path = chunk_paths(there, "mirrored")[0]
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"1 damaged file.*mirrored_000000"):
+            collect(here, there, "this")
+
+    def test_refuses_a_folder_without_spins(self, tmp_path):
+        """Usually the wrong folder."""
+        with pytest.raises(InputError, match="found no spins"):
+            collect(tmp_path / "here", tmp_path, "this")
+
+
+class TestComplete:
+    """Whether all spins are there."""
+
+    @given(missing=st.sets(st.integers(0, 11)))
+    def test_gaps_are_what_is_missing(self, missing, tmp_path_factory):
+        """As first and last indices, of any policy."""
+        folder = tmp_path_factory.mktemp("run")
+        for k in set(range(12)) - missing:
+            fill(folder, [k])
+        gaps = missing_spins(folder, BOTH, 12)
+        assert {k for a, b in gaps for k in range(a, b + 1)} == missing
+        assert all(b[0] > a[1] + 1 for a, b in itertools.pairwise(gaps))
+
+    def test_one_policy_is_not_enough(self, tmp_path):
+        """Every policy needs all spins."""
+        fill(tmp_path, range(3))
+        write_chunk(tmp_path, "mirrored", "this", chunk_of(range(3, 6)))
+        check_complete(tmp_path, ("mirrored",), 6)
+        with pytest.raises(InputError, match=r"no spins 3 to 5; .*--spins 6"):
+            check_complete(tmp_path, BOTH, 6)
+
+    def test_many_gaps_are_counted(self, tmp_path):
+        """Five are named."""
+        for k in range(0, 20, 2):
+            fill(tmp_path, [k])
+        with pytest.raises(InputError, match=r"no spins 1 to 1, .*9 to 9 and 5 more gaps"):
+            check_complete(tmp_path, BOTH, 20)
