@@ -2,7 +2,7 @@
 
 A `Decoder` is what stays the same while labels change: the features of the analysed vertices, the
 folds, and the classifier. `decode_labels` runs it on the observed labels and `count_labels` on
-spun ones. Both fit through `_fold_fits`, so that an observed score is never compared with a null of
+spun ones. Both fit through `fold_fits`, so that an observed score is never compared with a null of
 another making.
 """
 
@@ -203,7 +203,7 @@ def decode_labels(
     losses = np.full(n_folds, np.nan)
     absent = np.ones((n_folds, n_classes), bool)
     converged = True
-    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label, n_classes)):
+    for k, (vertices, fit) in enumerate(fold_fits(decoder, label, n_classes)):
         fold[vertices] = k
         prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
         of_all = np.zeros((len(vertices), n_classes), np.float32)
@@ -236,17 +236,35 @@ def count_labels(
     """
     fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
     prediction = np.full(decoder.n_vertices, UNLABELLED, np.int32)
-    for k, (vertices, fit) in enumerate(_fold_fits(decoder, label, n_classes)):
+    for k, (vertices, fit) in enumerate(fold_fits(decoder, label, n_classes)):
         fold[vertices] = k
         prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
     counts = confusion_counts(label, prediction, fold, len(decoder.train), n_classes)
     return counts, (fold >= 0) & (prediction == label)
 
 
-def _fold_fits(
+def fold_fits(
     decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], FoldFit]]:
-    """Yield the tested vertices and the fit of each fold."""
+    """Fit the folds one after the other: what all scores of a label vector are made from.
+
+    Parameters
+    ----------
+    decoder, label, n_classes
+        As for `decode_labels`.
+
+    Yields
+    ------
+    vertices : (n_test,) int64
+        Vertices of the space that the fold tests.
+    fit : FoldFit
+        The classifier, applied to them.
+
+    Raises
+    ------
+    InputError
+        As from `decode_labels`.
+    """
     if label.shape != (decoder.n_vertices,):
         raise InputError("labels", f"shape {label.shape}", f"({decoder.n_vertices},)")
     row_label = np.asarray(label[decoder.rows], dtype=np.int64)

@@ -18,8 +18,8 @@ PACKAGE = Path(cytosurf.__file__).parent
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
-    *("data", "surfaces", "targets", "features", "decoding", "nulls", "runs", "report"),
-    *("workflow", "spinning", "cli"),
+    *("data", "surfaces", "targets", "features", "decoding", "nulls", "runs", "bench"),
+    *("report", "workflow", "spinning", "cli"),
 )
 FOR_ALL = ("errors", "compute", "_version")
 HEAVY = (

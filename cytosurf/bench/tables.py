@@ -1,0 +1,189 @@
+"""The outcome of a benchmark as a table on the terminal, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from functools import singledispatch
+from typing import Any
+
+from cytosurf.bench.assign import AssignBench
+from cytosurf.bench.conditions import Conditions
+from cytosurf.bench.decoder import DecoderBench
+from cytosurf.bench.spins import PREDICTED_SPINS, SpinsBench
+from cytosurf.errors import CytosurfError
+
+SCHEMA = 1
+Outcome = AssignBench | DecoderBench | SpinsBench
+_NAMES = {AssignBench: "assign", DecoderBench: "decoder", SpinsBench: "spins"}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as text.
+
+    Attributes
+    ----------
+    title : str
+        What was measured.
+    columns : tuple of str
+        Heads of the columns.
+    rows : tuple of tuple of str
+        One text for each column.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def show(outcome: Outcome, *, as_json: bool) -> None:
+    """Print the outcome of a benchmark on standard output.
+
+    Parameters
+    ----------
+    outcome : AssignBench, DecoderBench or SpinsBench
+        What was measured.
+    as_json : bool
+        Print JSON alone, in place of a table.
+
+    Raises
+    ------
+    CytosurfError
+        After printing, if something is wrong: see ``outcome.failures``.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(to_json(outcome), indent=2) + "\n")
+    else:
+        _print_sheet(sheet(outcome), outcome.conditions)
+    if outcome.failures:
+        raise CytosurfError("; ".join(outcome.failures) + ".")
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as what JSON can hold: its fields, and what is wrong.
+
+    Parameters
+    ----------
+    outcome : AssignBench, DecoderBench or SpinsBench
+        What was measured.
+
+    Returns
+    -------
+    dict
+        "schema", "bench" (assign, decoder or spins), the fields of the outcome, and "failures",
+        sentences; none if all is well.
+    """
+    fields = {"schema": SCHEMA, "bench": _NAMES[type(outcome)], **asdict(outcome)}
+    return fields | {"failures": list(outcome.failures)}
+
+
+@singledispatch
+def sheet(outcome: Any) -> Sheet:
+    """Return an outcome as a table.
+
+    Parameters
+    ----------
+    outcome : AssignBench, DecoderBench or SpinsBench
+        What was measured.
+    """
+    raise TypeError(type(outcome))
+
+
+@sheet.register
+def _(outcome: AssignBench) -> Sheet:
+    rows = []
+    for t in outcome.timings:
+        if t.ms_per_spin is None or t.ratio is None:
+            rows.append((t.name, t.policy, "not installed", "", ""))
+            continue
+        same = f"{t.n_different:,} differ" if t.n_different else "identical"
+        rows.append((t.name, t.policy, f"{t.ms_per_spin:.2f}", f"{t.ratio:.1f}", same))
+    title = f"Spin assignment, {outcome.space}, {outcome.n_vertices:,} vertices"
+    columns = ("program", "rotations", "CPU ms per spin", "times cytosurf", "indices")
+    return Sheet(f"{title}, {outcome.n_spins} spins", columns, tuple(rows))
+
+
+@sheet.register
+def _(outcome: DecoderBench) -> Sheet:
+    rows = tuple(
+        (
+            s.features,
+            str(s.n_features),
+            f"{s.f1_mean:.1e}",
+            f"{s.f1_max:.1e}",
+            f"{s.equal:.4%}",
+            f"{s.gap_max:.1e}" if s.n_different else "none differs",
+            f"{s.cpu_ms:,.0f}",
+            f"{s.reference_cpu_ms:,.0f}",
+        )
+        for s in outcome.sets
+    )
+    columns = (
+        *("features", "columns", "macro-F1 of a fold, mean difference", "largest"),
+        *("equal predictions", "gap of probabilities where not, largest"),
+        *("CPU ms per spin", "scikit-learn, converged"),
+    )
+    title = f"Refits against converged scikit-learn, {outcome.target}, {outcome.n_classes} classes"
+    return Sheet(f"{title}, {outcome.n_spins} spins", columns, rows)
+
+
+@sheet.register
+def _(outcome: SpinsBench) -> Sheet:
+    of = {
+        "cytosurf": outcome.ours,
+        "in one process": outcome.single,
+        "beside scikit-learn": outcome.beside_peer,
+        "scikit-learn": outcome.peer,
+    }
+    costs = [cost for cost in of.values() if cost is not None]
+    heads = (name for name, cost in of.items() if cost is not None)
+    rows = [
+        ("processes", *(f"{cost.processes}" for cost in costs)),
+        ("spins", *(f"{cost.n_spins:,}" for cost in costs)),
+        ("CPU ms per spin, mean", *(f"{cost.cpu_ms_mean:,.1f}" for cost in costs)),
+        ("CPU ms per spin, median", *(f"{cost.cpu_ms_median:,.1f}" for cost in costs)),
+        ("spins per second by the clock", *(f"{cost.spins_per_s:,.2f}" for cost in costs)),
+        ("first spin above others, CPU s", *(f"{cost.first_spin_cpu_s:.1f}" for cost in costs)),
+    ]
+    elsewhere = [""] * (len(costs) - 1)
+    compared = (
+        ("CPU time over ours beside it", outcome.ratio, ".1f"),
+        ("largest difference in macro-F1", outcome.score_difference, ".1e"),
+    )
+    rows += [(name, *elsewhere, _number(value, form)) for name, value, form in compared]
+    own = (
+        ("start of a process, CPU s", outcome.start_cpu_s, ".1f"),
+        ("speed over one process, by the clock", outcome.scaling_wall, ".2f"),
+        ("speed over one process, by CPU time", outcome.scaling_cpu, ".2f"),
+        (f"{PREDICTED_SPINS:,} spins at this load, min", outcome.seconds_10000 / 60, ".1f"),
+        (f"{PREDICTED_SPINS:,} spins on free cores, min", outcome.seconds_10000_free / 60, ".1f"),
+        ("memory of all processes, MB", outcome.peak_memory_mb, ",.0f"),
+    )
+    rows += [(name, _number(value, form), *elsewhere) for name, value, form in own]
+    sets = " and ".join(f"{name} ({n})" for name, n in outcome.feature_sets.items())
+    title = f"Spins of {outcome.target} ({outcome.n_classes} classes) with {sets}"
+    return Sheet(f"{title}, {outcome.n_vertices:,} vertices", ("", *heads), tuple(rows))
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _print_sheet(of: Sheet, conditions: Conditions) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    first, *others = of.columns
+    columns = [Column(first, overflow="fold"), *(Column(o, justify="right") for o in others)]
+    table = Table(*columns)
+    for row in of.rows:
+        table.add_row(*row)
+    load = ""
+    if conditions.load is not None:
+        load = " Load {:.1f} before, {:.1f} after.".format(*conditions.load)
+    console = Console()
+    console.print(f"\n{of.title}")
+    console.print(table)
+    console.print(f"{conditions.date}, {conditions.cpu}, {conditions.cores} cores.{load}")

@@ -1,0 +1,117 @@
+"""``cytosurf bench``: measure spins, refits and spin assignment on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Measure speed and accuracy on this machine, beside the programs that people use now.",
+    no_args_is_help=True,
+)
+
+_Features = Annotated[str, typer.Option(help="Feature sets, separated by commas.")]
+_Target = Annotated[str, typer.Option(help="Parcellation to decode, or a label file.")]
+_Space = Annotated[str, typer.Option(help="Space of the analysis.")]
+_Seed = Annotated[int, typer.Option(help="Seed of folds and spins.")]
+_Jobs = Annotated[int | None, typer.Option(help="Processes; all cores if left out.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+
+
+@app.command("spins")
+def spins_command(
+    features: _Features = "microstructure",
+    target: _Target = "schaefer400-7networks",
+    baseline: Annotated[
+        str, typer.Option(help="Further feature sets that every spin refits.")
+    ] = "coordinates",
+    space: _Space = "fsLR-32k",
+    spins: Annotated[int, typer.Option(help="Spins to time.")] = 20,
+    peer_spins: Annotated[
+        int, typer.Option(help="Spins of scikit-learn, which is slow; 0 for none.")
+    ] = 4,
+    jobs: _Jobs = None,
+    seed: _Seed = 0,
+    as_json: _Json = False,
+) -> None:
+    """CPU time per spin, against scikit-learn's LogisticRegression in the same processes.
+
+    Also the time of 10,000 spins, scaling over one process, and memory. Start-up and compilation
+    are reported apart.
+
+    Example: cytosurf bench spins --features neighbourhood:pca32 --target yeo7
+    """
+    from cytosurf.bench import bench_spins, show
+
+    outcome = bench_spins(
+        features,
+        target,
+        baseline=baseline,
+        space=space,
+        spins=spins,
+        peer_spins=peer_spins,
+        jobs=jobs,
+        seed=seed,
+    )
+    show(outcome, as_json=as_json)
+
+
+@app.command("decoder")
+def decoder_command(
+    features: _Features = "microstructure,coordinates",
+    target: _Target = "schaefer400-7networks",
+    space: _Space = "fsLR-32k",
+    spins: Annotated[int, typer.Option(help="Spun label vectors to decode.")] = 3,
+    mean_tolerance: Annotated[
+        float, typer.Option(help="Largest mean difference in macro-F1 of a fold.")
+    ] = 5e-4,
+    max_tolerance: Annotated[
+        float, typer.Option(help="Largest difference in macro-F1 of a fold.")
+    ] = 5e-4,
+    equal_tolerance: Annotated[
+        float, typer.Option(help="Smallest share of predictions that are equal.")
+    ] = 0.999,
+    gap_tolerance: Annotated[
+        float,
+        typer.Option(help="Largest gap of the two highest probabilities where they are not."),
+    ] = 1e-3,
+    jobs: _Jobs = None,
+    seed: _Seed = 0,
+    as_json: _Json = False,
+) -> None:
+    """Accuracy of the refits against scikit-learn's LogisticRegression, run to convergence.
+
+    Exit code 1 if a tolerance is not kept.
+
+    Example: cytosurf bench decoder --features neighbourhood:pca32,coordinates --target yeo7
+    --spins 50
+    """
+    from cytosurf.bench import Tolerances, bench_decoder, show
+
+    outcome = bench_decoder(
+        features,
+        target,
+        space=space,
+        spins=spins,
+        jobs=jobs,
+        seed=seed,
+        tolerances=Tolerances(mean_tolerance, max_tolerance, equal_tolerance, gap_tolerance),
+    )
+    show(outcome, as_json=as_json)
+
+
+@app.command("assign")
+def assign_command(
+    space: _Space = "fsLR-32k",
+    spins: Annotated[int, typer.Option(help="Spins of each measurement.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the rotations.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """CPU time of spin assignment against SciPy, BrainSpace and neuromaps, with one thread.
+
+    Exit code 1 if one of them gives another source vertex for the same rotation.
+    """
+    from cytosurf.bench import bench_assign, show
+
+    show(bench_assign(space, spins=spins, seed=seed), as_json=as_json)
