@@ -150,7 +150,7 @@ class TestWhatDoesNotMatter:
     def test_values_outside_the_mask_and_units(self, data):
         """Nothing looks at values that are not valid; offset and unit of a column are free."""
         expected = run_increment_test(data, 19)
-        features = np.where(data.valid[:, None], 1e-3 * data.features + 7, -1e9)
+        features = np.where(data.valid[:, None], 1e-3 * data.features + 1e4, -1e9)
         again = run_increment_test(dataclasses.replace(data, features=features), 19)
         np.testing.assert_allclose(again.null, expected.null, atol=2e-3)
         assert again.p == expected.p

@@ -9,6 +9,7 @@ import cytosurf
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features.position import harmonics
 from cytosurf.nulls.increment import IncrementData, run_increment_test
+from cytosurf.nulls.rotations import spin_rotations
 from cytosurf.nulls.spins import SpinAssigner
 from cytosurf.runs.increment import increment_test
 from cytosurf.runs.inputs import load_inputs
@@ -78,7 +79,11 @@ def test_one_hemisphere_and_a_mask(run, toy_cortex, tmp_path):
     inside = toy_cortex.points()[:, 2] > -15
     np.savez(region, values=inside.astype(np.float32), valid=np.ones(1284, bool))
     small = run(mask=region)
-    assert small.n_vertices == (inside & toy_cortex.cortex() & (toy_cortex.keys() > 0)).sum()
+    analysed = inside & toy_cortex.cortex() & (toy_cortex.keys() > 0)
+    assert small.n_vertices == analysed.sum()
+    spheres = {h: toy_cortex.toy_mesh(h, "sphere") for h in "LR"}
+    index = SpinAssigner(spheres).assign(spin_rotations(0, 0, "mirrored"))
+    assert small.kept[0] == pytest.approx(toy_cortex.cortex()[index][analysed].mean())
 
 
 @pytest.mark.parametrize(
