@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cytosurf.errors import InputError
 from cytosurf.runs import (
     Forecast,
     RunRecord,
@@ -25,6 +26,7 @@ def spin(
     *,
     shard: str | Shard | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
 ) -> Decoding | None:
     """Add spins to a run directory, and test with all that it then holds.
 
@@ -43,6 +45,11 @@ def spin(
         `merge` when all parts are done.
     jobs : int, optional
         Processes; as the run was made with if left out.
+    scheduler : str, optional
+        Spin on a Dask cluster in place of local processes: its address (``"tcp://host:8786"``), or
+        a YAML file of Slurm jobs (see `cytosurf.compute.slurm.SlurmOptions`). The workers need the
+        same environment, but neither the data nor a shared disk: this process sends them what they
+        need, and writes what they return.
 
     Returns
     -------
@@ -52,7 +59,8 @@ def spin(
     Raises
     ------
     InputError
-        If the directory is not the run of named inputs, or its inputs have changed.
+        If the directory is not the run of named inputs, its inputs have changed, or the scheduler
+        cannot be reached.
 
     Examples
     --------
@@ -62,7 +70,8 @@ def spin(
     directory = Path(run_dir)
     check_writable(directory)
     part = Shard.parse(shard) if isinstance(shard, str) else shard
-    record = add_to_run(directory, spins, shard=part, jobs=jobs)
+    n = _n_processes(jobs, scheduler)
+    record = add_to_run(directory, spins, shard=part, jobs=n, scheduler=scheduler)
     return None if record is None else _tested(record)
 
 
@@ -98,21 +107,37 @@ def merge(run_dir: str | Path, shards: Sequence[str | Path] = ()) -> Decoding:
 
 
 def forecast_spins(
-    run_dir: str | Path, spins: int | None = None, *, jobs: int | None = None
+    run_dir: str | Path,
+    spins: int | None = None,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
 ) -> Forecast:
     """Predict how long spins will take and how much memory, from a short measurement.
 
     Parameters
     ----------
-    run_dir, spins, jobs
-        As for `spin`.
+    run_dir, spins, jobs, scheduler
+        As for `spin`. The measurement is of this machine; a cluster counts with its workers.
 
     Returns
     -------
     Forecast
         Nothing is written.
     """
-    return forecast(Path(run_dir), spins, jobs=jobs)
+    return forecast(Path(run_dir), spins, jobs=_n_processes(jobs, scheduler))
+
+
+def _n_processes(jobs: int | None, scheduler: str | None) -> int | None:
+    """Return `jobs`, or the size of a cluster, having checked before all else that it is there."""
+    if scheduler is None:
+        return jobs
+    if jobs is not None:
+        way_out = "A cluster has its own workers."
+        raise InputError("--jobs and --scheduler", "both", "one of them", way_out)
+    from cytosurf.compute.cluster import cluster_size
+
+    return cluster_size(scheduler)
 
 
 def _tested(record: RunRecord) -> Decoding:

@@ -24,6 +24,13 @@ def spin_command(
         typer.Option(help="Part of the spins to do, e.g. 3/10. Then merge tests, not this."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes. [default: as the run]")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Spin on a Dask cluster: its address (tcp://host:8786), or a YAML file of Slurm "
+            "jobs."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure a few spins, and say what all will take.")
     ] = False,
@@ -37,9 +44,9 @@ def spin_command(
     from cytosurf.spinning import forecast_spins, spin
 
     if dry_run:
-        _print_forecast(forecast_spins(run_dir, spins, jobs=jobs))
+        _print_forecast(forecast_spins(run_dir, spins, jobs=jobs, scheduler=scheduler))
         return
-    result = spin(run_dir, spins, shard=shard, jobs=jobs)
+    result = spin(run_dir, spins, shard=shard, jobs=jobs, scheduler=scheduler)
     if result is None:
         typer.echo(f"Shard {shard} is done. When all are: cytosurf merge {run_dir}")
     else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     return Path(path)
 
 
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write bytes to `path` through a temporary name; return the path."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    return Path(path)
+
+
 def write_npz(path: str | os.PathLike[str], **arrays: npt.ArrayLike) -> Path:
     """Write named arrays as a compressed ``.npz`` through a temporary name; return the path.
 
@@ -66,11 +74,22 @@ def write_npz(path: str | os.PathLike[str], **arrays: npt.ArrayLike) -> Path:
     InputError
         If an array holds Python objects, which only a pickle could keep.
     """
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        _save_npz(stream, arrays)
+    return Path(path)
+
+
+def npz_bytes(**arrays: npt.ArrayLike) -> bytes:
+    """Return what `write_npz` writes, and raise what it raises."""
+    stream = io.BytesIO()
+    _save_npz(stream, arrays)
+    return stream.getvalue()
+
+
+def _save_npz(stream: BinaryIO, arrays: dict[str, npt.ArrayLike]) -> None:
     named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     _refuse_objects(named)
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **named)
-    return Path(path)
+    np.savez_compressed(stream, **named)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

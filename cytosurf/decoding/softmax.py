@@ -130,14 +130,23 @@ def fit_softmax(
     if len(problem.classes) == 1:  # a single class is always predicted
         return _fit_of_one_class(problem)
     sample = sample_problem(problem)
+    segments: Sequence[int] = WARM_SEGMENTS
     if start is not None and np.isin(problem.classes, start.classes).all():
-        begin, segments = _from_start(problem, sample, start), WARM_SEGMENTS
-    elif sample is problem:
-        begin, segments = _from_nothing(problem), COLD_SEGMENTS
+        theta, estimate, memory, n_passes = _first_over_sample(problem, sample, start)
     else:
-        begin, segments = _from_sample(problem, sample), WARM_SEGMENTS
-    theta, estimate, n_passes, converged = _minimise(problem, sample, begin, segments, tolerance)
-    return SoftmaxFit(problem.classes, theta, n_passes, converged, estimate)
+        theta = np.zeros((len(problem.classes), len(problem.penalty)))
+        estimate = inverse_at_zero(sample)
+        if sample is problem:
+            segments = COLD_SEGMENTS
+        else:
+            none = Memory.empty(theta)
+            theta = _minimise(sample, sample, theta, estimate, none, segments, SAMPLE_TOLERANCE)[0]
+            estimate = estimate_inverse(sample, theta)
+        memory, n_passes = Memory.empty(theta), 0
+    theta, estimate, n_more, converged = _minimise(
+        problem, sample, theta, estimate, memory, segments, tolerance
+    )
+    return SoftmaxFit(problem.classes, theta, n_passes + n_more, converged, estimate)
 
 
 def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
@@ -146,33 +155,9 @@ def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
     return SoftmaxFit(problem.classes, theta, 0, True, nothing)
 
 
-@dataclass(frozen=True, eq=False)
-class _Beginning:
-    """Where the minimisation over all training vertices begins."""
-
-    theta: Float64
-    gradient: Float64
-    estimate: Preconditioner
-    memory: Memory
-    n_passes: int
-
-
-def _from_nothing(problem: Problem) -> _Beginning:
-    """Begin where all coefficients are 0."""
-    theta = np.zeros((len(problem.classes), len(problem.penalty)))
-    gradient, estimate = problem.gradient(theta), inverse_at_zero(problem)
-    return _Beginning(theta, gradient, estimate, Memory.empty(theta), 1)
-
-
-def _from_sample(problem: Problem, sample: Problem) -> _Beginning:
-    """Begin at the minimum over a sample, with its Hessian there."""
-    zero = _from_nothing(sample)
-    theta = _minimise(sample, sample, zero, WARM_SEGMENTS, SAMPLE_TOLERANCE)[0]
-    estimate = estimate_inverse(sample, theta)
-    return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 1)
-
-
-def _from_start(problem: Problem, sample: Problem, start: SoftmaxFit) -> _Beginning:
+def _first_over_sample(
+    problem: Problem, sample: Problem, start: SoftmaxFit
+) -> tuple[Float64, Preconditioner, Memory, int]:
     """Go from `start` to the minimum over a sample that is tilted to have the right gradient."""
     rows = np.searchsorted(start.classes, problem.classes)
     theta, estimate = start.theta[rows], start.preconditioner.of_classes(rows)
@@ -182,30 +167,27 @@ def _from_start(problem: Problem, sample: Problem, start: SoftmaxFit) -> _Beginn
     theta[:, -1] += theta[:, :-1][:, constant] @ problem.constant[constant]
     theta[:, :-1][:, constant] = 0.0
     memory = Memory.empty(theta)
-    gradient = problem.gradient(theta)
     if sample is problem:
-        return _Beginning(theta, gradient, estimate, memory, 1)
-    found = minimise(
+        return theta, estimate, memory, 0
+    tilt = problem.gradient(theta) - sample.gradient(theta)
+    theta = minimise(
         sample,
         theta,
         estimate.inverse,
         memory,
         tolerance=TILTED_TOLERANCE,
         max_iterations=MAX_SAMPLE_ITERATIONS,
-        tilt=gradient - sample.gradient(theta),
-        gradient=gradient,
+        tilt=tilt,
     )[0]
-    found_gradient = problem.gradient(found)
-    if estimate.decrement(found_gradient) < estimate.decrement(gradient):
-        return _Beginning(found, found_gradient, estimate, memory, 2)
-    # The sample can be flat where all vertices together are not, and lead far away.
-    return _Beginning(theta, gradient, estimate, Memory.empty(theta), 2)
+    return theta, estimate, memory, 1
 
 
 def _minimise(
     problem: Problem,
     sample: Problem,
-    begin: _Beginning,
+    theta: Float64,
+    estimate: Preconditioner,
+    memory: Memory,
     segments: Sequence[int],
     tolerance: float,
 ) -> tuple[Float64, Preconditioner, int, bool]:
@@ -213,11 +195,9 @@ def _minimise(
 
     After each of `segments`, numbers of iterations, the curvature is estimated anew.
     """
-    theta, estimate, memory = begin.theta, begin.estimate, begin.memory
-    gradient: Float64 | None = begin.gradient
-    n_passes, converged = begin.n_passes, False
-    for n_iterations in segments:
-        if gradient is None:
+    n_passes, converged = 0, False
+    for i, n_iterations in enumerate(segments):
+        if i > 0:
             estimate, memory = estimate_inverse(sample, theta), Memory.empty(theta)
         theta, n_more, converged = minimise(
             problem,
@@ -226,12 +206,10 @@ def _minimise(
             memory,
             tolerance=tolerance,
             max_iterations=n_iterations,
-            gradient=gradient,
         )
         n_passes += n_more
         if converged:
             break
-        gradient = None
     return theta, estimate, n_passes, converged
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import arrays_sha256, write_npz
+from cytosurf.compute.files import arrays_sha256, npz_bytes, write_bytes
 from cytosurf.errors import InputError
 from cytosurf.nulls import SpinChunk, SpinCounts, fold_mean_macro_f1
 from cytosurf.runs.record import AGAIN, read_arrays
@@ -25,13 +25,11 @@ _NAME = re.compile(r"(independent|mirrored)_(\d+)-(\d+)\.npz")
 _COUNTS = ("shape", "start", "cell", "count")
 
 
-def write_chunk(directory: Path, policy: str, run: str, chunk: SpinChunk) -> Path:
-    """Write a chunk into the run directory and return its path.
+def chunk_file(policy: str, run: str, chunk: SpinChunk) -> tuple[str, bytes]:
+    """Return name and content of the file of a chunk.
 
     Parameters
     ----------
-    directory : Path
-        The run directory.
     policy : {"independent", "mirrored"}
         Rotation policy of its spins, which have consecutive indices.
     run : str
@@ -50,7 +48,21 @@ def write_chunk(directory: Path, policy: str, run: str, chunk: SpinChunk) -> Pat
         "run": np.array(run),
     }
     name = f"{policy}_{chunk.spins[0]:06d}-{chunk.spins[-1]:06d}.npz"
-    return write_npz(directory / FOLDER / name, **arrays, sha256=np.array(arrays_sha256(arrays)))
+    return name, npz_bytes(**arrays, sha256=np.array(arrays_sha256(arrays)))
+
+
+def write_chunk(directory: Path, policy: str, run: str, chunk: SpinChunk) -> Path:
+    """Write a chunk into the run directory and return its path.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    policy, run, chunk
+        As for `chunk_file`.
+    """
+    name, content = chunk_file(policy, run, chunk)
+    return write_bytes(directory / FOLDER / name, content)
 
 
 def chunk_paths(directory: Path, policy: str) -> list[Path]:

@@ -260,7 +260,13 @@ def _with_spins_there(
     return config.model_copy(update={"spins": n_there})
 
 
-def spin_run(prepared: Prepared, test: SpinTest, record: RunRecord, wanted: range) -> float:
+def spin_run(
+    prepared: Prepared,
+    test: SpinTest,
+    record: RunRecord,
+    wanted: range,
+    scheduler: str | None = None,
+) -> float:
     """Do the spins that are missing; return the seconds that spins took in all sessions.
 
     They are in ``run.json`` while the spins go on, so that those of a killed session count.
@@ -275,6 +281,8 @@ def spin_run(prepared: Prepared, test: SpinTest, record: RunRecord, wanted: rang
         The observed part of the run.
     wanted : range
         Indices of the spins.
+    scheduler : str, optional
+        A Dask cluster to spin on, in place of local processes.
     """
     directory = prepared.directory
     info = read_json(directory / INFO)
@@ -293,7 +301,8 @@ def spin_run(prepared: Prepared, test: SpinTest, record: RunRecord, wanted: rang
             written = time.perf_counter()
         return running.add(chunk)
 
-    spins.add_spins(directory, test, prepared.policies, wanted, prepared.jobs, after_chunk=note)
+    what = (directory, test, prepared.policies, wanted, prepared.jobs)
+    spins.add_spins(*what, scheduler=scheduler, after_chunk=note)
     return seconds()
 
 

@@ -78,7 +78,12 @@ class Forecast:
 
 
 def add_to_run(
-    directory: Path, n_spins: int | None, *, shard: Shard | None = None, jobs: int | None = None
+    directory: Path,
+    n_spins: int | None,
+    *,
+    shard: Shard | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
 ) -> RunRecord | None:
     """Do the spins of a run that are not there yet, all of them or those of one shard.
 
@@ -92,6 +97,8 @@ def add_to_run(
         The part to do.
     jobs : int, optional
         Processes; as configured if left out.
+    scheduler : str, optional
+        A Dask cluster to spin on, of about `jobs` workers, in place of local processes.
 
     Returns
     -------
@@ -106,10 +113,11 @@ def add_to_run(
     prepared, test, record = _prepare(directory, n_spins, jobs)
     total = prepared.config.spins
     if shard is None:
-        seconds = spin_run(prepared, test, record, range(total))
+        seconds = spin_run(prepared, test, record, range(total), scheduler)
         return conclude(record, prepared.policies, total, seconds)
     start = time.perf_counter()
-    spins.add_spins(directory, test, prepared.policies, shard.of(total), prepared.jobs)
+    part = shard.of(total)
+    spins.add_spins(directory, test, prepared.policies, part, prepared.jobs, scheduler=scheduler)
     write_shard_note(directory, shard, total, round(time.perf_counter() - start, 3))
     return None
 

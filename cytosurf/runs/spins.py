@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.compute.files import write_bytes
 from cytosurf.compute.pool import run_tasks
 from cytosurf.compute.progress import Progress
 from cytosurf.errors import CytosurfError, CytosurfWarning
-from cytosurf.nulls import SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
+from cytosurf.nulls import SpinChunk, SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
-from cytosurf.runs.chunks import check_same_run, intact_spins, read_spins, write_chunk
+from cytosurf.runs.chunks import (
+    FOLDER,
+    check_same_run,
+    chunk_file,
+    intact_spins,
+    read_spins,
+    write_chunk,
+)
 from cytosurf.runs.config import COORDINATES
 from cytosurf.runs.record import NullRecord, RunRecord
 
@@ -56,6 +64,7 @@ def add_spins(
     spins: range,
     jobs: int,
     *,
+    scheduler: str | None = None,
     after_chunk: Callable[[DoneChunk], str] = lambda _: "",
 ) -> None:
     """Compute those of `spins` that the run directory does not hold yet.
@@ -72,6 +81,9 @@ def add_spins(
         Indices of the spins.
     jobs : int
         Processes.
+    scheduler : str, optional
+        Spin on this Dask cluster, of about `jobs` workers; see
+        `cytosurf.compute.cluster.run_on_dask`. Files are written by this process.
     after_chunk : callable, optional
         Called in this process whenever a chunk is on disk; what it returns is shown beside the
         progress bar.
@@ -99,10 +111,9 @@ def add_spins(
             path.unlink()
         missing = [k for k in spins if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
-    work = partial(_spin_to_file, directory=directory, test=test)
     with Progress("Spins", sum(len(task[1]) for task in tasks), "spins") as bar:
         try:
-            for chunk in run_tasks(work, tasks, jobs=jobs):
+            for chunk in _done_chunks(directory, test, tasks, jobs, scheduler):
                 bar.advance(len(chunk.statistic), after_chunk(chunk))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -129,10 +140,43 @@ def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
     return int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, max(1, largest)))
 
 
+def _done_chunks(
+    directory: Path,
+    test: SpinTest,
+    tasks: list[tuple[Policy, list[int]]],
+    jobs: int,
+    scheduler: str | None,
+) -> Iterator[DoneChunk]:
+    """Do and write chunks; local processes write their own, the workers of a cluster send theirs.
+
+    A cluster need not share a disk with this process.
+    """
+    if scheduler is None:
+        to_file = partial(_spin_to_file, directory=directory, test=test)
+        yield from run_tasks(to_file, tasks, jobs=jobs)
+        return
+    from cytosurf.compute.cluster import run_on_dask
+
+    work = partial(_spin_to_bytes, test=test)
+    for done, name, content in run_on_dask(work, tasks, scheduler=scheduler):
+        write_bytes(directory / FOLDER / name, content)
+        yield done
+
+
 def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTest) -> DoneChunk:
     policy, spins = task
     chunk = run_spins(test, spins, policy)
     write_chunk(directory, policy, test.run, chunk)
+    return _done(policy, chunk)
+
+
+def _spin_to_bytes(task: tuple[Policy, list[int]], test: SpinTest) -> tuple[DoneChunk, str, bytes]:
+    policy, spins = task
+    chunk = run_spins(test, spins, policy)
+    return _done(policy, chunk), *chunk_file(policy, test.run, chunk)
+
+
+def _done(policy: Policy, chunk: SpinChunk) -> DoneChunk:
     return DoneChunk(policy, fold_mean_macro_f1(chunk.counts.marginals()))
 
 

@@ -1,0 +1,84 @@
+"""Spins on a Dask cluster leave the bytes that local processes leave, also when workers die."""
+
+import os
+import signal
+import time
+
+import pytest
+
+pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+from distributed import LocalCluster
+
+import cytosurf
+from cytosurf.compute import cluster as compute_cluster
+from cytosurf.errors import InputError
+from cytosurf.runs import read_json, spins
+from cytosurf.runs.chunks import has_chunks
+from cytosurf.runs.shards import missing_spins
+from tests.unit.runs.cortex import comparable, listing
+
+N_SPINS = 20
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Start a cluster of two worker processes on this machine."""
+    options = {"n_workers": 2, "processes": True, "threads_per_worker": 1}
+    with LocalCluster(**options, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL") as made:
+        yield made
+
+
+@pytest.fixture
+def runs(named_toy, tmp_path):
+    """Return a run with spins of two local processes, and the same run without spins."""
+    for name in ("local", "dask"):
+        named_toy(tmp_path / name, spins=0)
+    cytosurf.spin(tmp_path / "local", N_SPINS, jobs=2)
+    return tmp_path / "local", tmp_path / "dask"
+
+
+def test_killed_worker(cluster, runs, monkeypatch):
+    """One of two workers is killed while spins go on: files and tests are those of local ones."""
+    local, dask = runs
+    pids = [worker.pid for worker in cluster.workers.values()]
+    done, write = [], spins.write_bytes
+
+    def kill_then_write(path, content):
+        if not done:
+            os.kill(pids[0], signal.SIGKILL)
+        done.append(path.name)
+        return write(path, content)
+
+    monkeypatch.setattr(spins, "write_bytes", kill_then_write)
+    result = cytosurf.spin(dask, N_SPINS, scheduler=cluster.scheduler_address)
+    assert len(result.spin_test) == 4
+    assert len(done) == len(set(done)) > 4
+    assert listing(dask / "spins") == listing(local / "spins")
+    outcomes = [comparable(read_json(run / "results.json"))["spin_test"] for run in (local, dask)]
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_shard_and_a_forecast_of_a_cluster(cluster, named_toy, tmp_path):
+    """A shard may be done on a cluster, and a forecast counts its workers."""
+    run = tmp_path / "run"
+    named_toy(run, spins=0)
+    end = time.monotonic() + 60
+    while len(cluster.scheduler.workers) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert cytosurf.forecast_spins(run, 100, scheduler=cluster.scheduler_address).jobs == 2
+    assert cytosurf.spin(run, 9, shard="2/3", scheduler=cluster.scheduler_address) is None
+    assert missing_spins(run, ("independent", "mirrored"), 9) == [(0, 2), (6, 8)]
+
+
+def test_bad_schedulers(named_toy, tmp_path, monkeypatch):
+    """Are refused before anything is loaded or written."""
+    run = tmp_path / "run"
+    named_toy(run, spins=0)
+    monkeypatch.setattr(compute_cluster, "CONNECT_SECONDS", 0.2)
+    for scheduler in ("tcp://127.0.0.1:1", str(tmp_path / "none.yaml")):
+        with pytest.raises(InputError, match=rf"--scheduler {scheduler}: found no"):
+            cytosurf.spin(run, 4, scheduler=scheduler)
+    with pytest.raises(InputError, match="--jobs and --scheduler: found both"):
+        cytosurf.spin(run, 4, jobs=2, scheduler="tcp://127.0.0.1:1")
+    assert not has_chunks(run)
