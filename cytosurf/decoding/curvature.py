@@ -34,6 +34,11 @@ class Preconditioner:
     inverse: Float32
     n_classes: int
 
+    def decrement(self, gradient: Float64) -> float:
+        """Return twice the fall of the objective that Newton's step promises at `gradient`."""
+        parts = gradient.astype(np.float32).reshape(len(self.inverse), -1, 1)
+        return float((parts * (self.inverse @ parts)).sum(dtype=np.float64))
+
     def of_classes(self, rows: npt.NDArray[np.integer]) -> Preconditioner:
         """Return the part that belongs to some of the classes: positive definite still."""
         if len(rows) == self.n_classes:

@@ -58,6 +58,7 @@ def minimise(
     tolerance: float,
     max_iterations: int,
     tilt: Float64 | None = None,
+    gradient: Float64 | None = None,
 ) -> tuple[Float64, int, bool]:
     """Minimise the objective of `problem`, plus ``sum(tilt * theta)``.
 
@@ -79,6 +80,8 @@ def minimise(
         Steps after which to give up.
     tilt : (K, n_features + 1) float64, optional
         What is added to the gradient.
+    gradient : (K, n_features + 1) float64, optional
+        Gradient at `theta`, tilted, where it is known already.
 
     Returns
     -------
@@ -87,6 +90,10 @@ def minimise(
         Gradients computed.
     converged : bool
     """
+    tilt = np.zeros_like(theta) if tilt is None else tilt
+    known = gradient is not None
+    if gradient is None:
+        gradient = problem.gradient(theta) + tilt
     theta, n_passes, outcome = _minimise(
         problem.x,
         problem.tiles,
@@ -95,8 +102,9 @@ def minimise(
         problem.n_train,
         problem.penalty,
         problem.free,
-        np.zeros_like(theta) if tilt is None else tilt,
+        tilt,
         np.ascontiguousarray(theta),
+        gradient,
         inverse,
         memory.steps,
         memory.changes,
@@ -105,7 +113,7 @@ def minimise(
         tolerance,
         max_iterations,
     )
-    return theta, n_passes, outcome == CONVERGED
+    return theta, n_passes + (not known), outcome == CONVERGED
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"}, error_model="numpy", nogil=True)
@@ -166,6 +174,7 @@ def _minimise(
     free: Float64,
     tilt: Float64,
     theta: Float64,
+    gradient: Float64,
     inverse: Float32,
     steps: Float64,
     changes: Float64,
@@ -180,8 +189,7 @@ def _minimise(
     convex function a slope that is still negative means that the objective fell; one that has
     become positive is answered by the secant's zero.
     """
-    gradient = objective_gradient(x, tiles, label, weight, n_train, penalty, free, theta) + tilt
-    n_passes = 1
+    n_passes = 0
     for _ in range(max_iterations):
         direction = _direction(gradient, inverse, steps, changes, inverse_curvature, place) * free
         slope = _product(gradient, direction)

@@ -130,23 +130,14 @@ def fit_softmax(
     if len(problem.classes) == 1:  # a single class is always predicted
         return _fit_of_one_class(problem)
     sample = sample_problem(problem)
-    segments: Sequence[int] = WARM_SEGMENTS
     if start is not None and np.isin(problem.classes, start.classes).all():
-        theta, estimate, memory, n_passes = _first_over_sample(problem, sample, start)
+        begin, segments = _from_start(problem, sample, start), WARM_SEGMENTS
+    elif sample is problem:
+        begin, segments = _from_nothing(problem), COLD_SEGMENTS
     else:
-        theta = np.zeros((len(problem.classes), len(problem.penalty)))
-        estimate = inverse_at_zero(sample)
-        if sample is problem:
-            segments = COLD_SEGMENTS
-        else:
-            none = Memory.empty(theta)
-            theta = _minimise(sample, sample, theta, estimate, none, segments, SAMPLE_TOLERANCE)[0]
-            estimate = estimate_inverse(sample, theta)
-        memory, n_passes = Memory.empty(theta), 0
-    theta, estimate, n_more, converged = _minimise(
-        problem, sample, theta, estimate, memory, segments, tolerance
-    )
-    return SoftmaxFit(problem.classes, theta, n_passes + n_more, converged, estimate)
+        begin, segments = _from_sample(problem, sample), WARM_SEGMENTS
+    theta, estimate, n_passes, converged = _minimise(problem, sample, begin, segments, tolerance)
+    return SoftmaxFit(problem.classes, theta, n_passes, converged, estimate)
 
 
 def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
@@ -155,9 +146,33 @@ def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
     return SoftmaxFit(problem.classes, theta, 0, True, nothing)
 
 
-def _first_over_sample(
-    problem: Problem, sample: Problem, start: SoftmaxFit
-) -> tuple[Float64, Preconditioner, Memory, int]:
+@dataclass(frozen=True, eq=False)
+class _Beginning:
+    """Where the minimisation over all training vertices begins."""
+
+    theta: Float64
+    gradient: Float64
+    estimate: Preconditioner
+    memory: Memory
+    n_passes: int
+
+
+def _from_nothing(problem: Problem) -> _Beginning:
+    """Begin where all coefficients are 0."""
+    theta = np.zeros((len(problem.classes), len(problem.penalty)))
+    gradient, estimate = problem.gradient(theta), inverse_at_zero(problem)
+    return _Beginning(theta, gradient, estimate, Memory.empty(theta), 1)
+
+
+def _from_sample(problem: Problem, sample: Problem) -> _Beginning:
+    """Begin at the minimum over a sample, with its Hessian there."""
+    zero = _from_nothing(sample)
+    theta = _minimise(sample, sample, zero, WARM_SEGMENTS, SAMPLE_TOLERANCE)[0]
+    estimate = estimate_inverse(sample, theta)
+    return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 1)
+
+
+def _from_start(problem: Problem, sample: Problem, start: SoftmaxFit) -> _Beginning:
     """Go from `start` to the minimum over a sample that is tilted to have the right gradient."""
     rows = np.searchsorted(start.classes, problem.classes)
     theta, estimate = start.theta[rows], start.preconditioner.of_classes(rows)
@@ -167,27 +182,30 @@ def _first_over_sample(
     theta[:, -1] += theta[:, :-1][:, constant] @ problem.constant[constant]
     theta[:, :-1][:, constant] = 0.0
     memory = Memory.empty(theta)
+    gradient = problem.gradient(theta)
     if sample is problem:
-        return theta, estimate, memory, 0
-    tilt = problem.gradient(theta) - sample.gradient(theta)
-    theta = minimise(
+        return _Beginning(theta, gradient, estimate, memory, 1)
+    found = minimise(
         sample,
         theta,
         estimate.inverse,
         memory,
         tolerance=TILTED_TOLERANCE,
         max_iterations=MAX_SAMPLE_ITERATIONS,
-        tilt=tilt,
+        tilt=gradient - sample.gradient(theta),
+        gradient=gradient,
     )[0]
-    return theta, estimate, memory, 1
+    found_gradient = problem.gradient(found)
+    if estimate.decrement(found_gradient) < estimate.decrement(gradient):
+        return _Beginning(found, found_gradient, estimate, memory, 2)
+    # The sample can be flat where all vertices together are not, and lead far away.
+    return _Beginning(theta, gradient, estimate, Memory.empty(theta), 2)
 
 
 def _minimise(
     problem: Problem,
     sample: Problem,
-    theta: Float64,
-    estimate: Preconditioner,
-    memory: Memory,
+    begin: _Beginning,
     segments: Sequence[int],
     tolerance: float,
 ) -> tuple[Float64, Preconditioner, int, bool]:
@@ -195,9 +213,11 @@ def _minimise(
 
     After each of `segments`, numbers of iterations, the curvature is estimated anew.
     """
-    n_passes, converged = 0, False
-    for i, n_iterations in enumerate(segments):
-        if i > 0:
+    theta, estimate, memory = begin.theta, begin.estimate, begin.memory
+    gradient: Float64 | None = begin.gradient
+    n_passes, converged = begin.n_passes, False
+    for n_iterations in segments:
+        if gradient is None:
             estimate, memory = estimate_inverse(sample, theta), Memory.empty(theta)
         theta, n_more, converged = minimise(
             problem,
@@ -206,10 +226,12 @@ def _minimise(
             memory,
             tolerance=tolerance,
             max_iterations=n_iterations,
+            gradient=gradient,
         )
         n_passes += n_more
         if converged:
             break
+        gradient = None
     return theta, estimate, n_passes, converged
 
 

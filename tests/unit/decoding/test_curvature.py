@@ -135,3 +135,18 @@ class TestOfClasses:
         problem, theta, _ = toy(31, p=3, k=5)
         whole = estimate_inverse(problem, theta)
         assert np.array_equal(matrix(whole.of_classes(np.arange(5))), matrix(whole))
+
+
+class TestDecrement:
+    """What Newton's step promises."""
+
+    @pytest.mark.parametrize("shape", [(1, 6, 6), (3, 2, 2)])
+    def test_is_the_gradient_in_the_norm_of_the_inverse(self, shape):
+        """Of the whole inverse, or of its blocks."""
+        rng = np.random.default_rng(4)
+        inverse = rng.standard_normal(shape).astype(np.float32)
+        gradient = rng.standard_normal((3, 2))
+        parts = gradient.reshape(shape[0], -1)
+        expected = sum(part @ block @ part for part, block in zip(parts, inverse, strict=True))
+        estimate = curvature.Preconditioner(inverse, 3)
+        assert estimate.decrement(gradient) == pytest.approx(expected, rel=1e-5)

@@ -69,6 +69,16 @@ class TestMinimise:
         assert converged
         assert np.abs(problem.gradient(found) + tilt).max() < 3e-5
 
+    def test_a_known_gradient_saves_a_pass(self, problem):
+        """And changes nothing else, to the bit."""
+        theta, inverse = start_of(problem)
+        options = {"tolerance": 1e-8, "max_iterations": 50}
+        plain = minimise(problem, theta, inverse, Memory.empty(theta), **options)
+        gradient = problem.gradient(theta)
+        known = minimise(problem, theta, inverse, Memory.empty(theta), gradient=gradient, **options)
+        assert np.array_equal(known[0], plain[0])
+        assert known[1:] == (plain[1] - 1, True)
+
     def test_a_memory_of_the_problem_saves_passes(self, problem):
         """What was learnt about the curvature on the way helps from any other start."""
         theta = np.zeros((3, 5))

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from cytosurf.decoding import curvature
+from cytosurf.decoding import problem as problem_module
 from cytosurf.decoding import softmax as solver
 from cytosurf.decoding.design import make_design
 from cytosurf.decoding.softmax import fit_softmax, predict_probability
@@ -208,6 +209,35 @@ class TestStart:
         assert again.n_passes == 1 < warm.n_passes < cold.n_passes
         difference = predict_probability(design, warm) - predict_probability(design, cold)
         assert np.abs(difference).max() < 1e-4
+
+    @pytest.mark.parametrize("k", [3, 6])
+    def test_a_fold_that_takes_most_of_a_class(self, k, monkeypatch):
+        """Over samples, with a class left with a handful of vertices: still the cold minimum."""
+        monkeypatch.setattr(problem_module, "SMALLEST_SAMPLE", 400)
+        monkeypatch.setattr(problem_module, "SAMPLE_PER_PARAMETER", 1)
+        x, label = random_problem(28, n=4000, p=5, k=k)
+        train = (label != 1) | (np.cumsum(label == 1) <= 6)
+        design = make_design(x, np.zeros(4000, int))
+        start = fit_softmax(design, label, np.ones(4000, bool), tolerance=1e-5)
+        warm = fit_softmax(design, label, train, start=start)
+        assert warm.converged
+        reference = fit_reference(x[train], label[train], 1.0)
+        difference = predict_probability(design, warm) - reference.predict_proba(x)
+        assert np.abs(difference)[train].max() < 1e-3
+        assert np.abs(difference).mean() < 1e-5
+
+    def test_a_sample_that_leads_astray_is_left(self, monkeypatch):
+        """Where a sample is separable, its tilted minimum may be anywhere."""
+        monkeypatch.setattr(problem_module, "SMALLEST_SAMPLE", 30)
+        monkeypatch.setattr(problem_module, "SAMPLE_PER_PARAMETER", 0)
+        x, label = random_problem(29, n=3000, p=12, k=3)
+        design = make_design(x, np.zeros(3000, int))
+        start = fit_softmax(design, label, np.ones(3000, bool), tolerance=1e-5)
+        train = np.arange(3000) % 4 > 0
+        warm = fit_softmax(design, label, train, start=start)
+        assert warm.converged
+        cold = fit_reference(x[train], label[train], 1.0).predict_proba(x)
+        assert np.abs(predict_probability(design, warm) - cold).max() < 1e-3
 
     def test_from_a_different_problem(self):
         """Unrelated labels of the same classes make a bad start, which is all."""

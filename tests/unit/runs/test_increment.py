@@ -103,3 +103,15 @@ def test_bad_input(run, options, says):
     """Each mistake has its message."""
     with pytest.raises(InputError, match=says):
         run(**options)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_gradients_beside_two_columns_of_position(real_cache):
+    """The row of the documentation, with fewer spins: hist adds 0.088 to harmonics:2 on yeo7."""
+    result = increment_test("hist", "yeo7", spins=19)
+    assert result.position == "harmonics:2"
+    assert result.score_position == pytest.approx(0.3373, abs=2e-3)
+    assert result.observed == pytest.approx(0.0883, abs=3e-3)
+    assert result.p == 0.05
+    assert 0.9 < result.kept.min() < result.kept.max() < 1
