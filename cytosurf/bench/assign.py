@@ -19,6 +19,7 @@ from cytosurf.surfaces import Space
 
 REPEATS = 5
 OURS = "cytosurf"
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def bench_assign(space: str = "fsLR-32k", *, spins: int = 20, seed: int = 0) -> 
     Raises
     ------
     InputError
-        If the space has no spheres, or none that are mirrored; if `spins` is below 1.
+        If the space has no spheres, or none that are mirrored; if `spins` is below 1, or the seed
+        is none of NumPy's old generator.
 
     Examples
     --------
@@ -113,15 +115,17 @@ def bench_assign(space: str = "fsLR-32k", *, spins: int = 20, seed: int = 0) -> 
     >>> outcome.timings[0].ms_per_spin  # doctest: +SKIP
     1.3
     """
-    check_at_least("--spins", spins, 1)
+    check_at_least("spins", spins, 1)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError("seed", str(seed), f"0 to {LARGEST_SEED}, as the other programs take it")
     before = load_average()
     parsed = Space.parse(space)
     spheres = surface_meshes(parsed, ("L", "R"), "sphere")
     assigner = SpinAssigner(spheres)
     if not assigner.mirrored:
         raise InputError(
-            f"--space {space}",
-            "spheres that are not each other's mirror image",
+            "space",
+            f"{parsed}, with spheres that are not each other's mirror image",
             "mirrored spheres (fsLR-32k): the programs to compare with know no other spins",
         )
     points = {h: np.asarray(sphere.vertices, np.float64) for h, sphere in spheres.items()}

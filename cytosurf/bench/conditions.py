@@ -80,7 +80,7 @@ def listed(names: str | Iterable[str]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def check_at_least(option: str, value: int, least: int) -> None:
-    """Raise `InputError` for a number below `least`."""
+def check_at_least(argument: str, value: int, least: int) -> None:
+    """Raise `InputError` that names an argument for a number below `least`."""
     if value < least:
-        raise InputError(option, str(value), f"a whole number of at least {least}")
+        raise InputError(argument, str(value), f"a whole number of at least {least}")

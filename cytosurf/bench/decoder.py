@@ -186,7 +186,7 @@ def bench_decoder(
     >>> outcome.sets[0].equal  # doctest: +SKIP
     0.99995
     """
-    check_at_least("--spins", spins, 1)
+    check_at_least("spins", spins, 1)
     jobs = resolve_jobs(jobs)
     problem = load_problem(features, target, space=space, seed=seed)
     return measure_decoder(problem, spins=spins, jobs=jobs, tolerances=tolerances or Tolerances())

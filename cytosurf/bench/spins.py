@@ -157,8 +157,8 @@ def bench_spins(
     >>> outcome.ratio  # doctest: +SKIP
     28.1
     """
-    check_at_least("--spins", spins, 1)
-    check_at_least("--peer-spins", peer_spins, 0)
+    check_at_least("spins", spins, 1)
+    check_at_least("peer_spins", peer_spins, 0)
     jobs = resolve_jobs(jobs)
     problem = load_problem(features, target, baseline=baseline, space=space, seed=seed)
     return measure_spins(problem, spins=spins, peer_spins=peer_spins, jobs=jobs)

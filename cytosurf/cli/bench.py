@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+from cytosurf.cli.naming import naming_options
+
+ARGUMENTS = ("features", "target", "baseline", "space", "spins", "peer_spins", "jobs", "seed")
+
 app = typer.Typer(
     help="Measure speed and accuracy on this machine, beside the programs that people use now.",
     no_args_is_help=True,
@@ -44,16 +48,17 @@ def spins_command(
     """
     from cytosurf.bench import bench_spins, show
 
-    outcome = bench_spins(
-        features,
-        target,
-        baseline=baseline,
-        space=space,
-        spins=spins,
-        peer_spins=peer_spins,
-        jobs=jobs,
-        seed=seed,
-    )
+    with naming_options(ARGUMENTS):
+        outcome = bench_spins(
+            features,
+            target,
+            baseline=baseline,
+            space=space,
+            spins=spins,
+            peer_spins=peer_spins,
+            jobs=jobs,
+            seed=seed,
+        )
     show(outcome, as_json=as_json)
 
 
@@ -89,15 +94,17 @@ def decoder_command(
     """
     from cytosurf.bench import Tolerances, bench_decoder, show
 
-    outcome = bench_decoder(
-        features,
-        target,
-        space=space,
-        spins=spins,
-        jobs=jobs,
-        seed=seed,
-        tolerances=Tolerances(mean_tolerance, max_tolerance, equal_tolerance, gap_tolerance),
-    )
+    tolerances = Tolerances(mean_tolerance, max_tolerance, equal_tolerance, gap_tolerance)
+    with naming_options(ARGUMENTS):
+        outcome = bench_decoder(
+            features,
+            target,
+            space=space,
+            spins=spins,
+            jobs=jobs,
+            seed=seed,
+            tolerances=tolerances,
+        )
     show(outcome, as_json=as_json)
 
 
@@ -114,4 +121,6 @@ def assign_command(
     """
     from cytosurf.bench import bench_assign, show
 
-    show(bench_assign(space, spins=spins, seed=seed), as_json=as_json)
+    with naming_options(ARGUMENTS):
+        outcome = bench_assign(space, spins=spins, seed=seed)
+    show(outcome, as_json=as_json)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cytosurf.cli.naming import naming_options
 from cytosurf.errors import InputError
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ def decode_command(
     options["folds"] = fold_options
     folder = out if out is not None else default_folder(options["target"])
     command = shlex.join(["cytosurf", *sys.argv[1:]])
-    with _naming_options():
+    with naming_options(_FIELDS, _OPTION_OF):
         result = decode(**options, out=folder, command=command)
     for decoding in result.values() if isinstance(result, dict) else [result]:
         print_summary(decoding)
@@ -204,19 +203,6 @@ def print_summary(result: Decoding) -> None:
                 f"({test.exceed} of {len(test.null)} {test.rotation} spins reach it)"
             )
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
-
-
-@contextmanager
-def _naming_options() -> Iterator[None]:
-    """Name the option of the command line where `decode` names an argument of its own."""
-    try:
-        yield
-    except InputError as error:
-        name = error.where.removeprefix("folds.").partition(".")[0]
-        if name not in _FIELDS:
-            raise
-        option = "--" + _OPTION_OF.get(name, name).replace("_", "-")
-        raise InputError(option, error.found, error.expected, error.way_out) from None
 
 
 def _hemispheres(text: str) -> tuple[str, ...]:

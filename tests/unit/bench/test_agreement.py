@@ -1,7 +1,10 @@
 """Two decoders are compared vertex by vertex, and where they differ the reference says how sure."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
@@ -36,6 +39,21 @@ def test_fits_of_scikit_learn_that_did_not_converge_are_counted(problem):
         test = problem.spin_test(LogisticRegression(max_iter=max_iter))
         found = hold_out(test.decoders[0], problem.label, problem.n_classes)
         assert found.n_unconverged == expected
+
+
+class EndedByRounding(LogisticRegression):
+    """A fit that rounding ended at the minimum."""
+
+    def fit(self, *arguments):
+        """Fit, and warn as scikit-learn does then."""
+        warnings.warn("lbfgs failed to converge: ABNORMAL: .", ConvergenceWarning, stacklevel=2)
+        return super().fit(*arguments)
+
+
+def test_rounding_at_the_minimum_is_convergence(problem):
+    """The solver stops there because it can do no better."""
+    test = problem.spin_test(EndedByRounding())
+    assert hold_out(test.decoders[0], problem.label, problem.n_classes).n_unconverged == 0
 
 
 def test_differences_by_hand():

@@ -145,14 +145,17 @@ def test_the_whole_benchmark():
 
 @pytest.mark.usefixtures("toy_cortex")
 def test_bad_input(monkeypatch):
-    """No spins; a space without spheres; spheres that are not mirrored."""
-    with pytest.raises(InputError, match=r"--spins: found 0"):
+    """No spins; a seed that peers refuse; no space; spheres that are not mirrored."""
+    with pytest.raises(InputError, match=r"^spins: found 0"):
         bench_assign("toy-642", spins=0)
     with pytest.raises(InputError, match="no-such"):
         bench_assign("no-such-space")
+    for seed in (-1, 2**32):
+        with pytest.raises(InputError, match=r"^seed: found -?\d+; expected 0 to 4294967295"):
+            bench_assign("toy-642", seed=seed)
     turned = toy.icosphere(3)
     turned = Mesh(turned.vertices[:, [1, 2, 0]], turned.faces)
     meshes = {"L": toy.icosphere(3), "R": turned}
     monkeypatch.setattr("cytosurf.bench.assign.surface_meshes", lambda *_: meshes)
-    with pytest.raises(InputError, match=r"--space toy-642: found spheres that are not"):
+    with pytest.raises(InputError, match=r"^space: found toy-642, with spheres that are not"):
         bench_assign("toy-642")

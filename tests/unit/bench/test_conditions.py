@@ -36,7 +36,7 @@ def test_names(given, expected):
 
 
 def test_numbers_below_the_least():
-    """The option is named."""
-    check_at_least("--spins", 1, 1)
-    with pytest.raises(InputError, match="--spins: found 0; expected a whole number of at least 1"):
-        check_at_least("--spins", 0, 1)
+    """The argument is named."""
+    check_at_least("spins", 1, 1)
+    with pytest.raises(InputError, match=r"^spins: found 0; expected a whole number of at least 1"):
+        check_at_least("spins", 0, 1)

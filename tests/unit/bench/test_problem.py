@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cytosurf.bench.problem import load_problem
+from cytosurf.bench.problem import load_problem, problem_of
 from cytosurf.errors import InputError
 from cytosurf.nulls import SpinTest, run_spins
 from cytosurf.runs.execute import prepare
-from cytosurf.runs.inputs import labels_to_spin
+from cytosurf.runs.inputs import labels_to_spin, load_inputs
 from cytosurf.runs.observed import decode_observed
 from tests.unit.bench.conftest import SEED
 
@@ -28,6 +28,19 @@ def test_spins_are_those_of_a_run(problem, toy_cortex, tmp_path):
     expected, found = (run_spins(t, [0, 5], "mirrored") for t in (of_run, problem.spin_test()))
     np.testing.assert_array_equal(found.counts.dense(), expected.counts.dense())
     np.testing.assert_array_equal(found.correct, expected.correct)
+
+
+def test_a_class_outside_the_mask_is_spun_too(toy_cortex):
+    """A spin may bring it in: it has a number, after those of the run."""
+    inside = toy_cortex.cortex() & (toy_cortex.keys() != 2)
+    (inputs,) = load_inputs(
+        [toy_cortex.config(matched_position=False)],
+        [toy_cortex.feature_set(valid=inside)],
+        [toy_cortex.parcellation()],
+    )
+    found = problem_of(inputs, SEED)
+    assert (len(inputs.keys), found.n_classes) == (2, 3)
+    np.testing.assert_array_equal(found.label == 2, toy_cortex.keys() == 2)
 
 
 @pytest.mark.usefixtures("toy_cortex")

@@ -134,11 +134,13 @@ def test_a_wrong_reference_ends_with_1(cytosurf, files, monkeypatch):
         (("spins", "--peer-spins", -1), "--peer-spins: found -1"),
         (("spins", "--jobs", 0), "--jobs: found 0"),
         (("decoder", "--spins", 0), "--spins: found 0"),
-        (("decoder", "--features", ","), "features: found none"),
+        (("decoder", "--features", ","), "--features: found none"),
         (("decoder", "--features", "microstructur"), "Did you mean 'microstructure'"),
-        (("spins", "--target", "yoe7"), "Did you mean 'yeo7'"),
         (("assign", "--spins", 0), "--spins: found 0"),
-        (("assign", "--space", "nowhere"), "nowhere"),
+        (("spins", "--target", "yoe7"), "--target: found 'yoe7'"),
+        (("assign", "--space", "nowhere"), "--space: found 'nowhere'"),
+        (("assign", "--seed", -1), "--seed: found -1"),
+        (("decoder", "--seed", -1), "--seed: found -1"),
     ],
 )
 def test_bad_input_ends_with_2(cytosurf, arguments, words):

@@ -1,0 +1,38 @@
+"""Errors name the option of the command line where a function names an argument of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+from cytosurf.errors import InputError
+
+
+@contextmanager
+def naming_options(
+    arguments: Collection[str], option_of: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Put the option in the place of the argument in an `InputError`.
+
+    Parameters
+    ----------
+    arguments : collection of str
+        Arguments that have an option.
+    option_of : mapping of str to str, optional
+        Options that are not called like their argument.
+
+    Examples
+    --------
+    >>> with naming_options(["n_folds"]):
+    ...     raise InputError("n_folds", "0", "2 or more")
+    Traceback (most recent call last):
+    cytosurf.errors.InputError: --n-folds: found 0; expected 2 or more.
+    """
+    try:
+        yield
+    except InputError as error:
+        name = error.where.removeprefix("folds.").partition(".")[0]
+        if name not in arguments:
+            raise
+        option = "--" + (option_of or {}).get(name, name).replace("_", "-")
+        raise InputError(option, error.found, error.expected, error.way_out) from None
