@@ -179,7 +179,9 @@ def spin_test_table(record: RunRecord) -> pd.DataFrame:
                 "p": null.p,
                 "p_ci95_low": null.p_ci95[0],
                 "p_ci95_high": null.p_ci95[1],
+                "p_max": _NAN if null.p_max is None else null.p_max,
                 "p_holm": _NAN if null.p_holm is None else null.p_holm,
+                "p_bh": _NAN if null.p_bh is None else null.p_bh,
                 "null_median": median,
                 "null_sd": spread,
                 "z": (null.observed - float(values.mean())) / spread if spread > 0 else _NAN,
@@ -191,7 +193,8 @@ def spin_test_table(record: RunRecord) -> pd.DataFrame:
 
 _SPIN_COLUMNS = (
     *("features", "baseline", "statistic", "rotation", "primary", "observed", "exceed", "n_spins"),
-    *("p", "p_ci95_low", "p_ci95_high", "p_holm", "null_median", "null_sd", "z", "effect_size"),
+    *("p", "p_ci95_low", "p_ci95_high", "p_max", "p_holm", "p_bh"),
+    *("null_median", "null_sd", "z", "effect_size"),
 )
 
 

@@ -11,8 +11,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +49,7 @@ from cytosurf.runs.record import (
 )
 from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
+from cytosurf.runs.session import Clock, kept_warnings
 
 NOTE_SECONDS = 1.0  # how often run.json says how long the spins have taken
 
@@ -133,9 +133,9 @@ def prepare(
         check_writable(folder)
         check_same_config(folder, its_config)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    clock = _Clock({})
+    clock = Clock({})
     messages: list[str] = []
-    with _kept_warnings(messages):
+    with kept_warnings(messages):
         with clock.time("inputs"):
             inputs = load_inputs(configs, features, targets)
         for folder, its_inputs in zip(folders, inputs, strict=True):
@@ -170,9 +170,9 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
     RunRecord
     """
     config, inputs, directory = prepared.config, prepared.inputs, prepared.directory
-    clock = _Clock(dict(prepared.seconds))
+    clock = Clock(dict(prepared.seconds))
     messages = [*prepared.messages]
-    with _kept_warnings(messages):
+    with kept_warnings(messages):
         with clock.time("decoding"):
             observed = decode_observed(config, inputs, jobs=prepared.jobs, classifier=classifier)
         warn_of_fits(inputs, observed)
@@ -365,36 +365,3 @@ def _notes(inputs: Inputs) -> list[str]:
         for note in s.notes
     ]
     return [*notes, *(f"{inputs.target.name}: {note}" for note in inputs.target.notes)]
-
-
-@contextmanager
-def _kept_warnings(messages: list[str]) -> Iterator[None]:
-    """Add the text of our own warnings to `messages`, shown or not.
-
-    At the end of the block all warnings are shown as the caller's filters say.
-    """
-    caught: list[warnings.WarningMessage] = []
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", CytosurfWarning)
-            yield
-    finally:
-        for warning in caught:
-            if issubclass(warning.category, CytosurfWarning):
-                messages.append(str(warning.message))
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-
-
-class _Clock:
-    """Wall-clock seconds of the named parts of a run."""
-
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
-
-    @contextmanager
-    def time(self, part: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[part] = round(time.perf_counter() - start, 3)

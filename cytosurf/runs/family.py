@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf.errors import InputError
-from cytosurf.nulls import holm
+from cytosurf.nulls import benjamini_hochberg, holm
 from cytosurf.runs.record import RESULTS, RunRecord, load_run, read_json, write_json
 
 FAMILY = "family.json"
@@ -22,7 +22,10 @@ SHARED = ("features", "baseline", "statistic", "rotation")
 
 
 def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRecord]:
-    """Correct the p-values of several runs by Holm's method, and write ``family.json``.
+    """Correct the p-values of several runs, and write ``family.json``.
+
+    By Holm's method (``p_holm``: the chance of any false rejection) and Benjamini and Hochberg's
+    (``p_bh``: the expected share of false ones).
 
     Tests of the same features, baseline, statistic and rotation make one family over the targets.
     A single run is returned as it is. Families that the runs belonged to before are dissolved.
@@ -37,7 +40,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     Returns
     -------
     list of RunRecord
-        The same runs, with ``p_holm`` in their results and on disk.
+        The same runs, with corrected p-values in their results and on disk.
     """
     if len(records) < 2:
         return list(records)
@@ -47,16 +50,17 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     families: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, result in enumerate(results):
         for test in (result["spin_test"] or {"tests": []})["tests"]:
-            test["p_holm"] = None
+            test["p_holm"] = test["p_bh"] = None
             key = tuple(test[name] for name in SHARED)
             families.setdefault(key, []).append((i, test))
     rows = []
     for family in families.values():
         if len(family) < 2:
             continue
-        corrected = holm([test["p"] for _, test in family]).tolist()
-        for (i, test), p_holm in zip(family, corrected, strict=True):
-            test["p_holm"] = p_holm
+        p = [test["p"] for _, test in family]
+        corrected = zip(holm(p).tolist(), benjamini_hochberg(p).tolist(), strict=True)
+        for (i, test), (p_holm, p_bh) in zip(family, corrected, strict=True):
+            test["p_holm"], test["p_bh"] = p_holm, p_bh
             where = {"run": records[i].directory.name, "target": results[i]["target"]}
             rows.append(where | test)
     if families:  # without any spins there is nothing to correct
@@ -89,8 +93,8 @@ def family_members(directory: Path) -> list[Path]:
 def suspend_family(directory: Path) -> dict[str, Any] | None:
     """Void the corrected p-values of the family of a run whose tests are about to change.
 
-    Sets ``p_holm`` to null in all its runs and removes ``family.json``. The runs still know each
-    other, so that `regain_family` can correct them again.
+    Sets ``p_holm`` and ``p_bh`` to null in all its runs and removes ``family.json``. The runs still
+    know each other, so that `regain_family` can correct them again.
 
     Parameters
     ----------
@@ -158,5 +162,5 @@ def _void(members: Iterable[Path], *, keep: bool) -> None:
         results = read_json(folder / RESULTS)
         (folder / results["family"]["file"]).unlink(missing_ok=True)
         for test in (results["spin_test"] or {"tests": []})["tests"]:
-            test["p_holm"] = None
+            test["p_holm"] = test["p_bh"] = None
         write_json(folder / RESULTS, results if keep else results | {"family": None})

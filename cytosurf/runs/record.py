@@ -44,8 +44,10 @@ class NullRecord:
         As in `cytosurf.nulls.SpinPValue`.
     primary : bool
         Whether this rotation policy is the one to quote for this statistic.
-    p_holm : float or None
-        Corrected over the targets of one family.
+    p_holm, p_bh : float or None
+        Corrected over the targets of one family, by Holm and by Benjamini and Hochberg.
+    p_max : float or None
+        Corrected over the feature sets of the run, by the maximum of their statistics.
     """
 
     features: str
@@ -59,6 +61,8 @@ class NullRecord:
     p_ci95: tuple[float, float]
     primary: bool
     p_holm: float | None = None
+    p_bh: float | None = None
+    p_max: float | None = None
 
     @property
     def tested(self) -> npt.NDArray[np.float64]:

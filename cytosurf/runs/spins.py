@@ -21,7 +21,14 @@ from cytosurf.compute.files import write_bytes
 from cytosurf.compute.pool import run_tasks
 from cytosurf.compute.progress import Progress
 from cytosurf.errors import CytosurfError, CytosurfWarning
-from cytosurf.nulls import SpinChunk, SpinPValue, SpinTest, fold_mean_macro_f1, run_spins
+from cytosurf.nulls import (
+    SpinChunk,
+    SpinPValue,
+    SpinTest,
+    fold_mean_macro_f1,
+    max_statistic,
+    run_spins,
+)
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs.chunks import (
     FOLDER,
@@ -34,6 +41,8 @@ from cytosurf.runs.chunks import (
 from cytosurf.runs.config import COORDINATES
 from cytosurf.runs.record import NullRecord, RunRecord
 
+# Stands for the statistic of a spin that left nothing to decode: above any macro-F1.
+FAILED_SPIN = 2.0
 LARGEST_CHUNK = 50
 CHUNKS_PER_JOB = 8
 # Of the counts of a chunk in memory, per process; they are some kB for a dozen classes.
@@ -265,7 +274,7 @@ def spin_test_outcome(
     order = spun_sets(record.config)
     observed = {name: float(fold_mean_macro_f1(record.counts[name])) for name in order}
     spins = {policy: read_spins(record.directory, policy, n_spins) for policy in policies}
-    entries = []
+    entries, nulls = [], []
     for features, baseline in tests_of(record.config):
         preferred = preferred_policy(baseline, policies)
         for policy in sorted(policies, key=lambda p: p != preferred):
@@ -275,6 +284,7 @@ def spin_test_outcome(
                 null = null - spins[policy]["statistic"][:, order.index(baseline)]
                 value -= observed[baseline]
             outcome = SpinPValue.from_null(value, null)
+            nulls.append(null)
             entries.append(
                 {
                     "features": features,
@@ -286,9 +296,12 @@ def spin_test_outcome(
                     "exceed": outcome.exceed,
                     "p": outcome.p,
                     "p_ci95": list(outcome.ci95),
+                    "p_max": None,
                     "p_holm": None,
+                    "p_bh": None,
                 }
             )
+    _correct_over_features(entries, nulls)
     quality: dict[str, Any] = {
         policy: {
             "kept": {"mean": float(s["kept"].mean()), "min": float(s["kept"].min())},
@@ -308,6 +321,22 @@ def spin_test_outcome(
         "tests": entries,
         "quality": quality,
     }
+
+
+def _correct_over_features(
+    entries: list[dict[str, Any]], nulls: list[npt.NDArray[np.float64]]
+) -> None:
+    """Fill in ``p_max`` of tests that several feature sets share: by the maximum of them all."""
+    kinds: dict[tuple[str | None, str], list[int]] = {}
+    for i, entry in enumerate(entries):
+        kinds.setdefault((entry["baseline"], entry["rotation"]), []).append(i)
+    for kind in kinds.values():
+        null = np.column_stack([nulls[i] for i in kind])
+        null = np.where(np.isnan(null).any(axis=1, keepdims=True), FAILED_SPIN, null)
+        if len(kind) > 1:
+            corrected = max_statistic([entries[i]["observed"] for i in kind], null)
+            for i, p in zip(kind, corrected.p.tolist(), strict=True):
+                entries[i]["p_max"] = p
 
 
 def _warn_of_untestable(target: str, untestable: dict[Policy, int], n_spins: int) -> None:
@@ -340,5 +369,6 @@ def read_nulls(directory: Path, results: dict[str, Any]) -> list[NullRecord]:
             null = null - spins[test["rotation"]][:, order.index(test["baseline"])]
         fields = {key: test[key] for key in ("features", "baseline", "statistic", "rotation")}
         fields |= {key: test[key] for key in ("observed", "exceed", "p", "primary", "p_holm")}
+        fields |= {key: test.get(key) for key in ("p_bh", "p_max")}
         records.append(NullRecord(**fields, null=null, p_ci95=tuple(test["p_ci95"])))
     return records

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from cytosurf.runs.family import correct_family, family_members, regain_family
@@ -34,6 +35,10 @@ def test_p_values_are_corrected_over_the_runs(runs, tmp_path):
         p = [run.nulls[i].p for run in runs]
         expected = holm_by_definition(p)
         assert [run.nulls[i].p_holm for run in corrected] == pytest.approx(expected)
+        ordered = np.sort(p)[::-1]
+        steps = np.minimum.accumulate(ordered * len(p) / np.arange(len(p), 0, -1))
+        found = sorted((run.nulls[i].p_bh for run in corrected), reverse=True)
+        assert found == pytest.approx(np.minimum(steps, 1))
     assert len({run.nulls[2].p for run in runs}) > 1
 
 

@@ -245,6 +245,22 @@ def test_p_values_follow_from_the_stored_counts(finished):
         assert test.p == (exceed + 1) / 7
         assert test.p_ci95 == pytest.approx(clopper_pearson(exceed, 6))
         assert test.p_holm is None
+        assert test.p_max is None  # a single feature set
+
+
+def test_p_values_are_corrected_over_the_feature_sets(run_toy, toy_cortex, tmp_path):
+    """By the largest of their statistics in each spin, each on the scale of its own null."""
+    weak = toy_cortex.feature_set("weak", values=toy_cortex.stain(1, seed=3, noise=4.0))
+    run = run_toy(tmp_path, [toy_cortex.feature_set(), weak], features=["stain", "weak"], spins=9)
+    tests = {(t.features, t.baseline, t.rotation): t for t in run.nulls}
+    for baseline, policy in itertools.product(("coordinates", None), BOTH):
+        pair = [tests[name, baseline, policy] for name in ("stain", "weak")]
+        rows = np.array([[t.observed, *t.null] for t in pair])
+        z = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
+        largest = z[:, 1:].max(axis=0)
+        for test, observed in zip(pair, z[:, 0], strict=True):
+            assert test.p_max == pytest.approx(((largest >= observed - 1e-9).sum() + 1) / 10)
+            assert test.p_max >= test.p
 
 
 def test_the_difference_is_spun_as_a_difference(finished):
