@@ -104,7 +104,7 @@ class DecoderBench:
     target : str
         What was decoded.
     n_vertices, n_classes, n_folds, n_spins, seed : int
-        Analysed vertices, classes, folds, spun label vectors, seed of folds and spins.
+        Vertices of the mask, classes, folds, spun label vectors, seed of folds and spins.
     sets : tuple of SetAccuracy
         One for each feature set.
     tolerances : Tolerances

@@ -42,7 +42,7 @@ class SpinsBench:
     feature_sets : dict of str to int
         Columns of each set; every spin refits all of them.
     n_vertices, n_classes, n_folds, seed : int
-        Analysed vertices, classes, folds, seed of folds and spins.
+        Vertices of the mask, classes, folds, seed of folds and spins.
     ours : EngineCost
         Our refits in all processes.
     single : EngineCost or None
