@@ -16,6 +16,8 @@ from cytosurf.compute.files import (
     arrays_sha256,
     atomic_path,
     file_sha256,
+    npz_bytes,
+    write_bytes,
     write_npz,
     write_text,
 )
@@ -122,6 +124,15 @@ class TestWriting:
         path = write_text(tmp_path / "x.txt", "µm – Vogt\n")
         assert path == tmp_path / "x.txt"
         assert path.read_bytes() == "µm – Vogt\n".encode()
+
+    def test_bytes_of_arrays(self, tmp_path):
+        """Made elsewhere and written here, a file of arrays is the same; objects are refused."""
+        arrays = {"values": np.arange(6.0), "name": np.array("a")}
+        path = write_bytes(tmp_path / "x.npz", npz_bytes(**arrays))
+        assert path.read_bytes() == write_npz(tmp_path / "y.npz", **arrays).read_bytes()
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["x.npz", "y.npz"]
+        with pytest.raises(InputError, match="Python objects"):
+            npz_bytes(bad=np.array([None]))
 
     def test_arrays_come_back(self, tmp_path):
         """Names, values and types; lists and numbers are arrays as well."""
