@@ -262,7 +262,7 @@ def write_reports(
     Returns
     -------
     list of Path
-        The report of each run, and ``family.json`` where several runs with spins were given.
+        The report of each run, and ``family.json`` where several runs were given.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def report_command(
 ) -> None:
     """Write report and tables of runs; several runs are corrected by Holm as one family.
 
-    Prints each file that was written: the reports, and family.json of several runs with spins.
+    Prints each file that was written: the reports, and family.json of several runs.
     """
     from cytosurf.workflow import write_reports
 

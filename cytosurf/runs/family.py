@@ -35,7 +35,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     records : sequence of RunRecord
         Finished runs.
     directory : Path
-        Where ``family.json`` goes; it is not written where no run has spins.
+        Where ``family.json`` goes, with an empty list of tests where no run has spins.
 
     Returns
     -------
@@ -63,8 +63,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
             test["p_holm"], test["p_bh"] = p_holm, p_bh
             where = {"run": records[i].directory.name, "target": results[i]["target"]}
             rows.append(where | test)
-    if families:  # without any spins there is nothing to correct
-        write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
+    write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
     folders = [record.directory.resolve() for record in records]
     for folder, result in zip(folders, results, strict=True):
         result["family"] = {

@@ -99,13 +99,6 @@ def test_two_runs_of_one_target_stay_apart(run_toy, tmp_path):
         assert [run.nulls[i].p for run in corrected] == p
 
 
-def test_runs_without_spins_write_no_family_file(run_toy, tmp_path):
-    """Nothing is corrected, so there is nothing to say in a file."""
-    plain = [run_toy(tmp_path / name, target_name=name) for name in ("a", "b")]
-    assert [run.nulls for run in correct_family(plain, tmp_path)] == [[], []]
-    assert not (tmp_path / "family.json").exists()
-
-
 @pytest.fixture
 def trio(run_toy, toy_cortex, tmp_path):
     """Return a function that does one of three runs, and the folder of their family."""
