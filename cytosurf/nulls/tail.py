@@ -125,8 +125,12 @@ def tail_p_value(observed: float, null: npt.ArrayLike, seed: int = 0) -> Approxi
     (True, True)
     """
     counted = SpinPValue.from_null(observed, null)
-    _check_in_tail(counted)
     falling = np.sort(np.asarray(null, dtype=np.float64))[::-1]
+    n_bad = int((~np.isfinite(falling)).sum())
+    if n_bad:
+        found = f"{n_bad} NaN or infinite values"
+        raise InputError("null distribution", found, "finite values", "Use the counted p-value.")
+    _check_in_tail(counted)
     generator = np.random.default_rng(seed)
     n_spins = len(falling)
     for n_tail in range(min(_MOST, n_spins // _SPINS_PER_TAIL), _FEWEST - 1, -_STEP):
