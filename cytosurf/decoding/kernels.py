@@ -6,7 +6,7 @@ contiguous slots and vectorise, and the matrix products go in register blocks
 (`cytosurf.decoding.blocks`). Because tiles have one fixed shape and are summed in one fixed order,
 a result never depends on what else is computed beside it.
 
-Per-vertex arithmetic is float32; sums over tiles are float64.
+Arithmetic and the sums over a few tiles (`COLLECTED`) are float32; those sums are added in float64.
 """
 
 from __future__ import annotations
