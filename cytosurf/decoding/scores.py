@@ -68,7 +68,7 @@ def confusion_counts(
     return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
 
 
-def macro_f1(counts: Counts) -> Float64:
+def macro_f1(counts: Counts | Marginals) -> Float64:
     """Return the macro-averaged F1 over the classes that occur, as scikit-learn does.
 
     Equals ``sklearn.metrics.f1_score(truth, prediction, average="macro")``: a class takes part
@@ -76,8 +76,8 @@ def macro_f1(counts: Counts) -> Float64:
 
     Parameters
     ----------
-    counts : (..., K, K) ndarray of int
-        Confusion counts.
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for.
 
     Returns
     -------
@@ -89,33 +89,19 @@ def macro_f1(counts: Counts) -> Float64:
     >>> float(macro_f1(np.array([[2, 0, 0], [2, 0, 0], [0, 0, 0]])))
     0.3333333333333333
     """
-    return macro_f1_of(marginals(counts))
+    hits, of_truth, of_prediction = _marginals(counts)
+    either = of_truth + of_prediction
+    return _ratio(_f1(hits, either).sum(axis=-1), (either > 0).sum(axis=-1), np.nan)
 
 
-def macro_f1_of(of: Marginals) -> Float64:
-    """Return `macro_f1` of counts of which only the marginals are there.
-
-    Parameters
-    ----------
-    of : Marginals
-        Arrays of shape (..., K).
-
-    Returns
-    -------
-    (...) ndarray of float64
-        The score; NaN where nothing was counted.
-    """
-    either = of.of_truth + of.of_prediction
-    return _ratio(_f1(of.hits, either).sum(axis=-1), (either > 0).sum(axis=-1), np.nan)
-
-
-def per_class_f1(counts: Counts) -> Float64:
+def per_class_f1(counts: Counts | Marginals) -> Float64:
     """Return the F1 of each class, 0 where the class occurs in neither truth nor prediction.
 
     Parameters
     ----------
-    counts : (..., K, K) ndarray of int
-        Confusion counts; add up the folds first for the pooled score of each class.
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for; add up the folds first for the pooled score
+        of each class.
 
     Returns
     -------
@@ -127,7 +113,7 @@ def per_class_f1(counts: Counts) -> Float64:
     >>> per_class_f1(np.array([[2, 0, 0], [1, 1, 0], [0, 0, 0]])).round(3).tolist()
     [0.8, 0.667, 0.0]
     """
-    hits, of_truth, of_prediction = marginals(counts)
+    hits, of_truth, of_prediction = _marginals(counts)
     return _f1(hits, of_truth + of_prediction)
 
 
@@ -155,48 +141,48 @@ def pooled_macro_f1(counts: Counts) -> Float64:
     return pooled
 
 
-def accuracy(counts: Counts) -> Float64:
+def accuracy(counts: Counts | Marginals) -> Float64:
     """Return the share of vertices predicted right; NaN where nothing was counted.
 
     Parameters
     ----------
-    counts : (..., K, K) ndarray of int
-        Confusion counts.
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for.
 
     Returns
     -------
     (...) ndarray of float64
         The score.
     """
-    hits, of_truth, _ = marginals(counts)
+    hits, of_truth, _ = _marginals(counts)
     return _ratio(hits.sum(axis=-1), of_truth.sum(axis=-1), np.nan)
 
 
-def balanced_accuracy(counts: Counts) -> Float64:
+def balanced_accuracy(counts: Counts | Marginals) -> Float64:
     """Return the mean recall over the classes that occur in the truth, as scikit-learn does.
 
     Parameters
     ----------
-    counts : (..., K, K) ndarray of int
-        Confusion counts.
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for.
 
     Returns
     -------
     (...) ndarray of float64
         The score; NaN where nothing was counted.
     """
-    hits, of_truth, _ = marginals(counts)
+    hits, of_truth, _ = _marginals(counts)
     recall = _ratio(hits, of_truth, 0.0)
     return _ratio(recall.sum(axis=-1), (of_truth > 0).sum(axis=-1), np.nan)
 
 
-def mcc(counts: Counts) -> Float64:
+def mcc(counts: Counts | Marginals) -> Float64:
     """Return the multiclass Matthews correlation coefficient [1]_, as scikit-learn does.
 
     Parameters
     ----------
-    counts : (..., K, K) ndarray of int
-        Confusion counts.
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for.
 
     Returns
     -------
@@ -212,11 +198,40 @@ def mcc(counts: Counts) -> Float64:
     >>> float(mcc(np.array([[1, 0], [1, 2]]))).__round__(4)
     0.5774
     """
-    hits, of_truth, of_prediction = marginals(counts)
+    hits, of_truth, of_prediction = _marginals(counts)
     n = of_truth.sum(axis=-1)
     together = hits.sum(axis=-1) * n - (of_truth * of_prediction).sum(axis=-1)
     spread = (n**2 - (of_truth**2).sum(axis=-1)) * (n**2 - (of_prediction**2).sum(axis=-1))
     return _ratio(together, np.sqrt(spread), 0.0)
+
+
+def kappa(counts: Counts | Marginals) -> Float64:
+    """Return Cohen's kappa [1]_, as scikit-learn does: accuracy beyond that of chance.
+
+    Parameters
+    ----------
+    counts : (..., K, K) ndarray of int, or Marginals of shape (..., K)
+        Confusion counts, or what of them is asked for.
+
+    Returns
+    -------
+    (...) ndarray of float64
+        The score, at most 1; NaN where truth and prediction hold one class alone, or nothing was
+        counted.
+
+    References
+    ----------
+    .. [1] Cohen, 1960, Educ Psychol Meas 20:37.
+
+    Examples
+    --------
+    >>> float(kappa(np.array([[1, 0], [1, 2]])))
+    0.5
+    """
+    hits, of_truth, of_prediction = _marginals(counts)
+    n = of_truth.sum(axis=-1)
+    by_chance = (of_truth * of_prediction).sum(axis=-1)
+    return _ratio(n * hits.sum(axis=-1) - by_chance, n**2 - by_chance, np.nan)
 
 
 def log_loss(truth: npt.NDArray[np.integer], probability: npt.NDArray[np.floating]) -> float:
@@ -359,6 +374,10 @@ def prior_reference(
     eps = np.finfo(np.float64).eps
     prior = np.clip(_ratio(train, train.sum(axis=1, keepdims=True), 0.0), eps, 1 - eps)
     return counts, _ratio(-(test * np.log(prior)).sum(axis=1), test.sum(axis=1), np.nan)
+
+
+def _marginals(counts: Counts | Marginals) -> Marginals:
+    return counts if isinstance(counts, Marginals) else marginals(counts)
 
 
 def _f1(hits: Float64, of_either: Float64) -> Float64:

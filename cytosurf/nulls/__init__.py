@@ -31,14 +31,15 @@ from cytosurf.nulls.spin_test import (
     SpinChunk,
     SpinTest,
     can_be_decoded,
-    fold_mean_macro_f1,
     run_spins,
 )
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
+from cytosurf.nulls.statistics import STATISTICS, class_f1, fold_mean_macro_f1, statistic_named
 from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 
 __all__ = [
     "POLICIES",
+    "STATISTICS",
     "ApproximateTailP",
     "CalibrationPlan",
     "DistancePairs",
@@ -59,6 +60,7 @@ __all__ = [
     "benjamini_hochberg",
     "can_be_decoded",
     "check_spin_count",
+    "class_f1",
     "clopper_pearson",
     "distance_pairs",
     "enough_spins",
@@ -78,6 +80,7 @@ __all__ = [
     "spin_parcels",
     "spin_quality",
     "spin_rotations",
+    "statistic_named",
     "tail_p_value",
     "undistorted",
 ]

@@ -28,8 +28,9 @@ from cytosurf.decoding.folds import Folds
 from cytosurf.errors import InputError
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count
 from cytosurf.nulls.rotations import Policy, spin_rotations
-from cytosurf.nulls.spin_test import can_be_decoded, fold_mean_macro_f1
+from cytosurf.nulls.spin_test import can_be_decoded
 from cytosurf.nulls.spins import SpinAssigner
+from cytosurf.nulls.statistics import fold_mean_macro_f1
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int32]

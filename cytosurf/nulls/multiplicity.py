@@ -81,7 +81,7 @@ class MaxStatistic:
         The observed statistics on the scale of their nulls. Minus infinity where all spins and
         the real labels have one value, from which nothing can be learned.
     null_max : (n_spins,) float64
-        The largest scaled statistic of each spin.
+        The largest scaled statistic of each spin; infinite where a spin has none.
     exceed : (n_tests,) int64
         Spins whose maximum is at least `z` (b).
     p : (n_tests,) float64
@@ -109,7 +109,9 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
         The statistics of the real labels: one for each feature set, or the F1 of each class. Large
         values speak against the null.
     null : (n_spins, n_tests) array_like
-        The statistics of each spin. All columns must come from the same spins.
+        The statistics of each spin. All columns must come from the same spins. NaN is a statistic
+        that a spin does not have (a class that came to lie on the medial wall): it is not among
+        those that the largest is taken of. A spin that has none counts as exceeding.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
     Raises
     ------
     InputError
-        If the shapes do not fit, or a value is NaN or infinite.
+        If the shapes do not fit, an observed value is NaN, or a value is infinite.
 
     Examples
     --------
@@ -131,8 +133,10 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
     # All rotations are treated alike, the identity among them.
     everything = np.concatenate([values[None], nulls])
     z = _scaled(everything, everything)
-    z[:, everything.min(axis=0) == everything.max(axis=0)] = -np.inf
-    null_max = z[1:].max(axis=1)
+    z[:, np.nanmin(everything, axis=0) == np.nanmax(everything, axis=0)] = -np.inf
+    there = ~np.isnan(nulls)
+    null_max = np.where(there, z[1:], -np.inf).max(axis=1)
+    null_max[~there.any(axis=1)] = np.inf
     exceed = (null_max[:, None] >= z[0] - TIE_TOLERANCE).sum(axis=0)
     p = (exceed + 1) / (len(nulls) + 1)
     return MaxStatistic(z[0], null_max, exceed, p, len(nulls))
@@ -174,21 +178,21 @@ def null_bands(null: npt.ArrayLike, coverage: float = 0.95) -> NullBands:
     Parameters
     ----------
     null : (n_spins, n_tests) array_like
-        The statistics of each spin: ``per_class_f1(counts.sum(axis=-3))`` gives the F1 of each
-        class over all folds.
+        The statistics of each spin: `class_f1` gives the F1 of each class over all folds. NaN is a
+        statistic that a spin does not have, and is left out of its column.
     coverage : float, optional
         Between 0 and 1.
 
     Returns
     -------
     NullBands
-        The bands, one value for each column.
+        The bands, one value for each column; NaN for a column without any value.
 
     Raises
     ------
     InputError
-        If the null is empty, has other than two dimensions, holds NaN or infinite values, or the
-        coverage is no share.
+        If the null is empty, has other than two dimensions, holds NaN alone or infinite values, or
+        the coverage is no share.
 
     Examples
     --------
@@ -202,20 +206,31 @@ def null_bands(null: npt.ArrayLike, coverage: float = 0.95) -> NullBands:
     if nulls.ndim != 2 or not nulls.size:
         raise InputError("null distributions", f"shape {nulls.shape}", "(n_spins, n_tests)")
     _check_finite(nulls, "null distributions")
+    there = ~np.isnan(nulls)
+    if not there.any():
+        raise InputError("null distributions", "NaN alone", "the statistics of spins")
+    known = there.any(axis=0)
+    bands = np.full((5, nulls.shape[1]), np.nan)
+    bands[:, known] = _bands(nulls[there.any(axis=1)][:, known], coverage)
+    return NullBands(*bands, coverage)
+
+
+def _bands(nulls: Float64, coverage: float) -> tuple[Float64, ...]:
+    """Return median, low, high, low_all and high_all of columns with at least one value each."""
     tail = (1 - coverage) / 2
-    low, median, high = np.quantile(nulls, [tail, 0.5, 1 - tail], axis=0)
-    away_sd = np.sort(np.abs(_scaled(nulls, nulls)).max(axis=1))
+    low, median, high = np.nanquantile(nulls, [tail, 0.5, 1 - tail], axis=0)
+    away_sd = np.sort(np.nanmax(np.abs(_scaled(nulls, nulls)), axis=1))
     needed = math.ceil(coverage * (len(nulls) + 1) - 1e-9)
-    reach = away_sd[min(needed, len(nulls)) - 1] * nulls.std(axis=0)
-    mean = nulls.mean(axis=0)
+    reach = away_sd[min(needed, len(nulls)) - 1] * np.nanstd(nulls, axis=0)
+    mean = np.nanmean(nulls, axis=0)
     low_all, high_all = np.minimum(low, mean - reach), np.maximum(high, mean + reach)
-    return NullBands(median, low, high, low_all, high_all, coverage)
+    return median, low, high, low_all, high_all
 
 
 def _scaled(values: Float64, reference: Float64) -> Float64:
     """Return values less the mean of the reference over its SD; 0 where the SD is."""
-    sd = reference.std(axis=0)
-    away = values - reference.mean(axis=0)
+    sd = np.nanstd(reference, axis=0)
+    away = values - np.nanmean(reference, axis=0)
     scaled: Float64 = np.divide(away, sd, out=np.zeros_like(away), where=sd > 0)
     return scaled
 
@@ -229,12 +244,15 @@ def _checked(observed: npt.ArrayLike, null: npt.ArrayLike) -> tuple[Float64, Flo
             f"shapes {values.shape} and {nulls.shape}",
             "(n_tests,) and (n_spins, n_tests)",
         )
+    n_nan = int(np.isnan(values).sum())
+    if n_nan:
+        raise InputError("observed statistics", f"{n_nan} NaN of {values.size}", "finite values")
     _check_finite(values, "observed statistics")
     _check_finite(nulls, "null distributions")
     return values, nulls
 
 
 def _check_finite(values: Float64, where: str) -> None:
-    broken = int((~np.isfinite(values)).sum())
+    broken = int(np.isinf(values).sum())
     if broken:
-        raise InputError(where, f"{broken} NaN or infinite of {values.size}", "finite values")
+        raise InputError(where, f"{broken} infinite of {values.size}", "finite values, or NaN")

@@ -79,7 +79,8 @@ def sequential_p_value(
         The statistic of the real labels; large values speak against the null.
     null : (n_spins,) array_like
         The statistics of spins 0, 1, 2, ... without a gap; see `leading_spins`. Values within
-        1e-12 of `observed` count as equal to it.
+        1e-12 of `observed` count as equal to it. NaN is a spin that could not be tested, and counts
+        as exceeding.
     exceedances : int, optional
         Stop at this many (h). A p-value near alpha then rests on about ``h / alpha`` spins, and
         its relative standard error is about ``1 / sqrt(h)``.
@@ -95,8 +96,8 @@ def sequential_p_value(
     Raises
     ------
     InputError
-        If the null is empty or has more than one dimension, a value that is looked at is NaN or
-        infinite, or a count is below 1.
+        If the null is empty or has more than one dimension, a value that is looked at is infinite,
+        or a count is below 1.
 
     Examples
     --------
@@ -109,9 +110,9 @@ def sequential_p_value(
     values = _checked(observed, null, exceedances, max_spins)
     stop = _stop(observed, values, exceedances)
     used = values if stop is None else values[:stop]
-    broken = int((~np.isfinite(used)).sum())
+    broken = int(np.isinf(used).sum())
     if broken:
-        found = f"{broken} NaN or infinite of {len(used)}"
+        found = f"{broken} infinite of {len(used)}"
         raise InputError("null distribution", found, "finite values")
     exceed, n = int(_exceeding(observed, used).sum()), len(used)
     allowed = n if max_spins is None else max_spins
@@ -205,7 +206,7 @@ def leading_spins(spins: npt.ArrayLike, null: npt.ArrayLike) -> Float64:
 
 
 def _exceeding(observed: float, values: Float64) -> npt.NDArray[np.bool_]:
-    return values >= observed - TIE_TOLERANCE
+    return ~(values < observed - TIE_TOLERANCE)  # NaN exceeds
 
 
 def _stop(observed: float, values: Float64, exceedances: int) -> int | None:

@@ -19,8 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_labels
-from cytosurf.decoding.marginals import Marginals, marginals
-from cytosurf.decoding.scores import macro_f1_of
 from cytosurf.nulls.quality import distinct_share
 from cytosurf.nulls.rotations import Policy, spin_rotations
 from cytosurf.nulls.spin_counts import SpinCounts, pack_counts
@@ -168,26 +166,3 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
 
     counts = pack_counts(spun(), n_sets, n_folds, test.n_classes)
     return SpinChunk(numbers, counts, kept, distinct, evaluated, correct)
-
-
-def fold_mean_macro_f1(
-    counts: npt.NDArray[np.integer] | Marginals,
-) -> npt.NDArray[np.float64]:
-    """Return the mean over folds of macro-F1: the statistic, observed and under the null.
-
-    Parameters
-    ----------
-    counts : (..., n_folds, K, K) ndarray of int, or Marginals of shape (..., n_folds, K)
-        Confusion counts, or what F1 needs to know of them.
-
-    Returns
-    -------
-    (...) ndarray of float64
-        Folds in which nothing was tested are left out; NaN where nothing was tested in any.
-    """
-    scores = macro_f1_of(counts if isinstance(counts, Marginals) else marginals(counts))
-    n_tested = (~np.isnan(scores)).sum(axis=-1)
-    total = np.nansum(scores, axis=-1)
-    mean = np.full(total.shape, np.nan)
-    np.divide(total, n_tested, out=mean, where=n_tested > 0)
-    return mean

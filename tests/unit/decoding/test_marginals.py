@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cytosurf.decoding.marginals import group_marginals, marginals
-from cytosurf.decoding.scores import confusion_counts, macro_f1, macro_f1_of
+from cytosurf.decoding.scores import confusion_counts, macro_f1
 from cytosurf.errors import InputError
 
 
@@ -38,7 +38,7 @@ def test_macro_f1_needs_no_more_than_marginals():
     """The score of counts is that of their marginals; NaN where nothing was counted."""
     counts = np.random.default_rng(0).integers(0, 9, (3, 2, 4, 4))
     counts[1, 1] = 0
-    scores = macro_f1_of(marginals(counts))
+    scores = macro_f1(marginals(counts))
     assert np.array_equal(scores, macro_f1(counts), equal_nan=True)
     assert np.isnan(scores).sum() == 1
 

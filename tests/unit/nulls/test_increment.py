@@ -13,8 +13,9 @@ from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls.increment import IncrementData, run_increment_test, spun_design
 from cytosurf.nulls.pvalues import SpinPValue, clopper_pearson
 from cytosurf.nulls.rotations import spin_rotations
-from cytosurf.nulls.spin_test import SpinTest, fold_mean_macro_f1, run_spins
+from cytosurf.nulls.spin_test import SpinTest, run_spins
 from cytosurf.nulls.spins import SpinAssigner
+from cytosurf.nulls.statistics import fold_mean_macro_f1
 from cytosurf.surfaces.mesh import Mesh
 from tests.unit.nulls.oracles import brute_force
 

@@ -127,6 +127,34 @@ class TestMaxStatistic:
         hits = [max_statistic(*together(seed, 19, 10)).p.min() <= 0.05 for seed in range(1500)]
         assert stats.binomtest(sum(hits), len(hits), 0.05).pvalue > 0.001
 
+    def test_a_statistic_that_a_spin_lacks_is_not_among_its_largest(self):
+        """Scale and maximum come from what is there, by loops."""
+        observed, null = together(5, 60, 4)
+        null[np.random.default_rng(0).random(null.shape) < 0.2] = np.nan
+        null[7] = np.nan  # nothing could be tested: exceeds everything
+        result = max_statistic(observed, null)
+        columns = [[x for x in [observed[j], *null[:, j]] if not np.isnan(x)] for j in range(4)]
+        scale = [(np.mean(c), np.std(c)) for c in columns]
+        largest = [
+            max(
+                ((x - m) / s for x, (m, s) in zip(row, scale, strict=True) if not np.isnan(x)),
+                default=np.inf,
+            )
+            for row in null.tolist()
+        ]
+        for j, (mean, sd) in enumerate(scale):
+            b = sum(value >= (observed[j] - mean) / sd - 1e-12 for value in largest)
+            assert (result.exceed[j], result.p[j]) == (b, (b + 1) / 61)
+        assert result.null_max[7] == np.inf
+
+    def test_lost_spins_do_not_change_the_scale(self):
+        """They count as exceeding and nothing more, however different the scales are."""
+        observed, null = together(6, 99, 3)
+        without = max_statistic(observed, null)
+        beside = max_statistic(observed, np.vstack([null, np.full((5, 3), np.nan)]))
+        np.testing.assert_array_equal(beside.z, without.z)
+        np.testing.assert_array_equal(beside.exceed, without.exceed + 5)
+
     @pytest.mark.parametrize(
         ("observed", "null", "says"),
         [
@@ -134,7 +162,7 @@ class TestMaxStatistic:
             ([1.0], [1.0], "n_spins, n_tests"),
             ([1.0], np.zeros((0, 1)), "n_spins, n_tests"),
             ([np.nan], [[1.0]], "observed statistics: found 1 NaN"),
-            ([1.0, 2.0], [[1.0, np.inf]], "null distributions: found 1 NaN or infinite of 2"),
+            ([1.0, 2.0], [[1.0, np.inf]], "null distributions: found 1 infinite of 2"),
         ],
     )
     def test_bad_input(self, observed, null, says):
@@ -183,6 +211,19 @@ class TestNullBands:
         inside = (null >= bands.low_all - 1e-9) & (null <= bands.high_all + 1e-9)
         assert inside.all(axis=1).mean() >= coverage - 1e-9
         assert bands.coverage == coverage
+
+    def test_what_a_spin_lacks_is_left_out(self):
+        """Of each column on its own; a column without any value has no band."""
+        _, null = together(2, 200, 3)
+        null[::5, 1] = np.nan
+        null[:, 2] = np.nan
+        bands = null_bands(null)
+        seen = null[:, 1][~np.isnan(null[:, 1])]
+        expected = np.quantile(seen, [0.025, 0.5, 0.975])
+        np.testing.assert_allclose([bands.low[1], bands.median[1], bands.high[1]], expected)
+        np.testing.assert_array_equal(null_bands(null[:, :1]).low[0], bands.low[0])
+        assert np.isnan([bands.low[2], bands.high[2], bands.low_all[2], bands.median[2]]).all()
+        assert (bands.high_all[:2] >= bands.high[:2]).all()
 
     @pytest.mark.parametrize("coverage", [0.0, 1.0, 95])
     def test_coverage_is_a_share(self, coverage):

@@ -92,6 +92,15 @@ class TestSequentialPValue:
         ]
         assert np.r_[stop, no_stop][p <= alpha].sum() <= alpha + 1e-6
 
+    @settings(deadline=None)
+    @given(scores, some_null, counts)
+    def test_a_spin_that_could_not_be_tested_exceeds(self, observed, null, h):
+        """As in the plain p-value: NaN stands for any value above the observed one."""
+        lost = [np.nan if i % 3 == 0 else value for i, value in enumerate(null)]
+        above = [2.0 if np.isnan(value) else value for value in lost]
+        expected = sequential_p_value(observed, above, exceedances=h)
+        assert sequential_p_value(observed, lost, exceedances=h) == expected
+
     def test_intervals_cover(self):
         """The 95 % interval holds the true share at least 95 % of the time, stopped or not."""
         generator = np.random.default_rng(0)
@@ -121,7 +130,7 @@ class TestSequentialPValue:
             (0.5, [], {}, "one value per spin"),
             (0.5, [[0.1]], {}, "one value per spin"),
             (np.nan, [0.1], {}, "observed statistic"),
-            (0.5, [0.1, np.nan], {}, "1 NaN or infinite of 2"),
+            (0.5, [0.1, np.inf], {}, "1 infinite of 2"),
             (0.5, [0.1], {"exceedances": 0}, "exceedances: found 0"),
             (0.5, [0.1], {"max_spins": 0}, "max_spins: found 0"),
         ],
