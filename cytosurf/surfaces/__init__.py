@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from cytosurf.surfaces.space import HEMISPHERES, Space
     from cytosurf.surfaces.spheres import are_mirrored, check_sphere
     from cytosurf.surfaces.templates import greyordinate_mask, load_mesh, surfaces_of
-    from cytosurf.surfaces.volume import labels_from_loadings, sample_volume
+    from cytosurf.surfaces.volume import sample_volume
+    from cytosurf.surfaces.volume_labels import labels_from_loadings, sample_labels
 
 __all__ = [
     "HEMISPHERES",
@@ -63,6 +64,7 @@ __all__ = [
     "resample",
     "resample_labels",
     "route",
+    "sample_labels",
     "sample_volume",
     "surfaces_of",
     "to_surface_image",
@@ -98,6 +100,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "space": ["HEMISPHERES", "Space"],
         "spheres": ["are_mirrored", "check_sphere"],
         "templates": ["greyordinate_mask", "load_mesh", "surfaces_of"],
-        "volume": ["labels_from_loadings", "sample_volume"],
+        "volume": ["sample_volume"],
+        "volume_labels": ["labels_from_loadings", "sample_labels"],
     },
 )

@@ -14,11 +14,10 @@ from cytosurf.surfaces.maps import Parcellation
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import HEMISPHERES, Space
 from cytosurf.surfaces.templates import greyordinate_mask, load_mesh
-from cytosurf.surfaces.volume import labels_from_loadings, sample_volume
+from cytosurf.surfaces.volume import sample_volume
+from cytosurf.surfaces.volume_labels import labels_from_loadings, sample_labels
 from cytosurf.targets.embedded import FSLR32K
 from cytosurf.targets.target import Target, carried
-
-DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way from the white to the pial surface
 
 
 def difumo64(space: Space) -> Target:
@@ -74,31 +73,6 @@ def julich(space: Space) -> Target:
     return carried(Target("julich", labels, ("julich-brain", "fslr"), notes), space)
 
 
-def majority_label(votes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    """Return the label above 0 that most columns of a row have; the smallest on a tie, or 0.
-
-    Parameters
-    ----------
-    votes : (n_vertices, n_votes) ndarray of int
-        A label in each column; 0 does not vote.
-
-    Returns
-    -------
-    (n_vertices,) ndarray of int32
-
-    Examples
-    --------
-    >>> majority_label(np.array([[0, 0, 0], [7, 0, 0], [5, 2, 0], [9, 9, 2]])).tolist()
-    [0, 7, 2, 9]
-    """
-    ordered = np.sort(votes, axis=1)
-    counts = (ordered[:, :, None] == ordered[:, None, :]).sum(axis=2)
-    best = np.where(ordered > 0, counts, 0).argmax(axis=1)  # the first is the smallest label
-    winners: npt.NDArray[np.int32] = ordered[np.arange(len(ordered)), best].astype(np.int32)
-    winners[ordered[:, -1] == 0] = 0
-    return winners
-
-
 def difumo_names(path: Path) -> dict[int, str]:
     """Read the names of the DiFuMo components (rows count from 1, like the keys).
 
@@ -133,9 +107,4 @@ def _both_hemispheres(surface: str) -> Mesh:
 def _julich_hemisphere(hemisphere: str) -> npt.NDArray[np.int32]:
     image = data.path("julich-brain", f"JulichBrainAtlas31_{hemisphere}H.nii.gz")
     white, pial = (load_mesh(FSLR32K, hemisphere, surface) for surface in ("white", "pial"))
-    votes = []
-    for depth in DEPTHS:
-        between = Mesh(white.vertices + depth * (pial.vertices - white.vertices), white.faces)
-        votes.append(sample_volume(image, between, between, method="nearest"))
-    # A point outside the (cropped) image is NaN: background.
-    return majority_label(np.nan_to_num(np.concatenate(votes, axis=1)).astype(np.int32))
+    return sample_labels(image, white, pial)
