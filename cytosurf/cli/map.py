@@ -1,4 +1,4 @@
-"""``cytosurf map``: carry maps and labels between BigBrain, fs_LR and fsaverage5."""
+"""``cytosurf map``: carry maps, labels and volumes to BigBrain, fs_LR and fsaverage5."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cytosurf.cli.naming import naming_options
+
 
 def map_command(
     inputs: Annotated[
@@ -14,7 +16,7 @@ def map_command(
         typer.Argument(
             metavar="IN...",
             help="One file, or a left and a right one: GIFTI, CIFTI or FreeSurfer. "
-            ".label.gii, .dlabel.nii and .annot are labels.",
+            ".label.gii, .dlabel.nii and .annot are labels. Or volumes: NIfTI.",
         ),
     ],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Such as fsLR-32k.")],
@@ -35,6 +37,31 @@ def map_command(
         bool,
         typer.Option("--unmasked", help="Let zeros of the medial wall take part in the mean."),
     ] = False,
+    interpolation: Annotated[
+        str | None,
+        typer.Option("--interpolation", help="Volumes: linear (default) or nearest."),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", metavar="N", help="Volumes: samples from white to pial; 5."),
+    ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Volumes: the values are labels; most samples win.")
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Volumes: label of the largest value above this."),
+    ] = None,
+    hemisphere: Annotated[
+        str | None, typer.Option("--hemi", metavar="L|R", help="Volumes: one hemisphere alone.")
+    ] = None,
+    warp: Annotated[
+        Path | None,
+        typer.Option("--warp", metavar="FILE", help="Volumes: displacements, see the docs."),
+    ] = None,
+    warp_convention: Annotated[
+        str | None, typer.Option("--warp-convention", help="itk (ANTs) or fsl (FNIRT).")
+    ] = None,
 ) -> None:
     """Carry a map or labels to another space; a JSON file beside each result says how.
 
@@ -43,10 +70,31 @@ def map_command(
 
     Example: cytosurf map G1_hemi-L.func.gii G1_hemi-R.func.gii --from bigbrain --to fsLR-32k
     --out G1_fsLR.func.gii
+
+    Example: cytosurf map pet.nii.gz --from MNI152NLin2009cAsym --to fsLR-32k --out pet
     """
     from cytosurf.surfaces.mapping import map_file
     from cytosurf.surfaces.space import Space
+    from cytosurf.surfaces.volume_files import map_inputs_as_volumes
 
+    volume_options = {
+        "method": interpolation,
+        "n_samples": samples,
+        "labels": labels,
+        "threshold": threshold,
+        "hemispheres": hemisphere,
+        "warp": warp,
+        "warp_convention": warp_convention,
+    }
+    option_of = {"method": "interpolation", "n_samples": "samples", "hemispheres": "hemi"}
+    with naming_options(volume_options, option_of):
+        written = map_inputs_as_volumes(
+            inputs, Space.parse(to), out, source=source, **volume_options
+        )
+    if written is not None:
+        for path in written:
+            typer.echo(path)
+        return
     came_from = Space.parse(source) if source else None
     for path in map_file(inputs, Space.parse(to), out, source=came_from, masked=not unmasked):
         typer.echo(path)

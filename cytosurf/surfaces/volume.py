@@ -28,7 +28,7 @@ METHODS = {"nearest": 0, "linear": 1}  # order of interpolation
 N_SAMPLES = 5
 
 # From points of the surface's space to where the volume holds them, (n, 3) mm in both.
-PointWarp = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+PointWarp = Callable[[npt.NDArray[np.float64], Volume], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,9 @@ def sample_volume(
     n_samples : int, optional
         Samples between white and pial, of which the mean is taken; 1 is midway.
     warp : callable, optional
-        From (n, 3) points of the surface's space to those of the volume, see
-        `cytosurf.surfaces.volume_warp`. Without it both must be in one space.
+        From (n, 3) points of the surface's space, in mm, and the volume to the points in the
+        volume's space, such as `DisplacementField.to_volume`. Without it both must be in one
+        space.
 
     Returns
     -------
@@ -147,7 +148,8 @@ def samples_at(
             "values on the cortex",
             "Is this the right file, and is 0 or a mask stored as NaN?",
         )
-    return Samples(values, inside.reshape(-1, n_rows).any(axis=0))
+    covered: npt.NDArray[np.bool_] = np.logical_or.reduce(inside.reshape(-1, n_rows))
+    return Samples(values, covered)
 
 
 def points_between(white: Mesh, pial: Mesh, n_samples: int) -> list[npt.NDArray[np.float64]]:
@@ -165,7 +167,7 @@ def points_between(white: Mesh, pial: Mesh, n_samples: int) -> list[npt.NDArray[
     [1.0, 3.0, 5.0, 7.0, 9.0]
     """
     if n_samples < 1:
-        raise InputError("number of samples", str(n_samples), "at least 1")
+        raise InputError("n_samples", str(n_samples), "at least 1")
     if white.n_vertices != pial.n_vertices:
         raise InputError(
             "pial surface",
@@ -181,7 +183,7 @@ def _in_voxels(
     volume: Volume, points_mm: npt.NDArray[np.float64], warp: PointWarp | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return points as (3, n) voxel coordinates, and which of them lie in the image."""
-    where = points_mm if warp is None else warp(points_mm)
+    where = points_mm if warp is None else warp(points_mm, volume)
     to_voxels = np.linalg.inv(volume.affine)
     voxels = to_voxels[:3, :3] @ where.T + to_voxels[:3, 3:]
     limits = np.array(volume.shape)[:, None] - 0.5

@@ -50,7 +50,8 @@ class Volume:
         Parameters
         ----------
         image : nibabel image or path-like
-            Anything that nibabel reads as a volume, NIfTI in the first place.
+            Anything that nibabel reads as a volume, NIfTI in the first place; an open volume is
+            returned as it is.
 
         Raises
         ------
@@ -64,6 +65,8 @@ class Volume:
         >>> Volume.open(nibabel.Nifti1Image(np.zeros((3, 4, 5, 2), "f4"), affine)).n_volumes
         2
         """
+        if isinstance(image, Volume):
+            return image
         where = "image"
         if isinstance(image, str | os.PathLike):
             where = os.fspath(image)
@@ -71,7 +74,7 @@ class Volume:
                 image = nibabel.load(where)
             except (OSError, EOFError, ValueError, ImageFileError) as error:
                 raise InputError(where, str(error), "a volume, such as NIfTI (.nii.gz)") from error
-        affine = _valid_affine(image, where)
+        affine = valid_affine(image, where)
         shape = tuple(int(n) for n in image.shape)
         if len(shape) not in (3, 4) or 0 in shape:
             raise InputError(
@@ -117,8 +120,14 @@ class Volume:
             yield np.asarray(self.image.dataobj[..., start : start + step], dtype=np.float32)
 
 
-def _valid_affine(image: Any, where: str) -> npt.NDArray[np.float64]:
-    """Return the affine of an image, unless it is missing, made up or not invertible."""
+def valid_affine(image: Any, where: str) -> npt.NDArray[np.float64]:
+    """Return the affine of an image from voxels to mm.
+
+    Raises
+    ------
+    InputError
+        If it is missing, made up for want of codes, the identity or not invertible.
+    """
     affine = getattr(image, "affine", None)
     found = ""
     if affine is None:

@@ -127,5 +127,5 @@ def test_surfaces_of_another_space_or_mesh_are_refused():
         sample_volume(image_of(plain_field), WHITE, toy.icosphere(3))
     with pytest.raises(InputError, match="Did you mean 'linear'"):
         sample_volume(image_of(plain_field), WHITE, PIAL, method="linar")
-    with pytest.raises(InputError, match="number of samples: found 0"):
+    with pytest.raises(InputError, match="n_samples: found 0"):
         sample_volume(image_of(plain_field), WHITE, PIAL, n_samples=0)
