@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cytosurf.data.cache import is_offline
 from cytosurf.errors import InputError, unknown_name
 
 _SOURCES = {"hf": "transformers", "timm": "timm"}
@@ -122,7 +123,9 @@ def _library(package: str) -> ModuleType:
 def _from_hub(transformers: ModuleType, name: str) -> tuple[nn.Module, int]:
     """Load by transformers, which fills missing weights at random unless one looks."""
     try:
-        backbone, report = transformers.AutoModel.from_pretrained(name, output_loading_info=True)
+        backbone, report = transformers.AutoModel.from_pretrained(
+            name, output_loading_info=True, local_files_only=is_offline()
+        )
     except (OSError, ValueError) as error:
         raise _not_loaded(name, error) from error
     # Of the report, what was not in the file, and what was there in another shape.
@@ -147,6 +150,13 @@ def _from_timm(timm: ModuleType, name: str) -> tuple[nn.Module, int]:
             f"timm:{name}, which timm has no weights for",
             "a pretrained model of timm",
             "timm.list_models(pretrained=True) lists them.",
+        )
+    if is_offline():
+        raise InputError(
+            "encoder.model",
+            f"timm:{name} while CYTOSURF_OFFLINE forbids downloads",
+            "a network, since timm may have to download weights",
+            "Unset CYTOSURF_OFFLINE, or give a folder: hf:/path/to/folder.",
         )
     try:
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
