@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from cytosurf.surfaces.adaptive import adaptive_weights, nearest_weights
+    from cytosurf.surfaces.applying import apply_weights, masked_weights, resample_labels
+    from cytosurf.surfaces.areas import midsurface_areas
     from cytosurf.surfaces.barycentric import barycentric_weights
     from cytosurf.surfaces.geodesic import disc_moments, geodesic_discs, geodesic_graph
     from cytosurf.surfaces.io import (
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
         poly_mesh,
         to_surface_image,
     )
-    from cytosurf.surfaces.resample import apply_weights, resample, resample_labels
-    from cytosurf.surfaces.routes import route
+    from cytosurf.surfaces.resample import resample
+    from cytosurf.surfaces.routes import route, spheres_used
     from cytosurf.surfaces.space import HEMISPHERES, Space
     from cytosurf.surfaces.spheres import are_mirrored, check_sphere
     from cytosurf.surfaces.templates import greyordinate_mask, load_mesh, surfaces_of
@@ -43,6 +46,7 @@ __all__ = [
     "Parcellation",
     "Space",
     "SurfaceMap",
+    "adaptive_weights",
     "apply_weights",
     "are_mirrored",
     "barycentric_weights",
@@ -57,6 +61,9 @@ __all__ = [
     "labels_from_surface_image",
     "load_mesh",
     "map_file",
+    "masked_weights",
+    "midsurface_areas",
+    "nearest_weights",
     "poly_mesh",
     "read_map",
     "read_mesh",
@@ -66,6 +73,7 @@ __all__ = [
     "route",
     "sample_labels",
     "sample_volume",
+    "spheres_used",
     "surfaces_of",
     "to_surface_image",
     "write_map",
@@ -76,6 +84,9 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "adaptive": ["adaptive_weights", "nearest_weights"],
+        "applying": ["apply_weights", "masked_weights", "resample_labels"],
+        "areas": ["midsurface_areas"],
         "barycentric": ["barycentric_weights"],
         "geodesic": ["disc_moments", "geodesic_discs", "geodesic_graph"],
         "io": [
@@ -95,8 +106,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "poly_mesh",
             "to_surface_image",
         ],
-        "resample": ["apply_weights", "resample", "resample_labels"],
-        "routes": ["route"],
+        "resample": ["resample"],
+        "routes": ["route", "spheres_used"],
         "space": ["HEMISPHERES", "Space"],
         "spheres": ["are_mirrored", "check_sphere"],
         "templates": ["greyordinate_mask", "load_mesh", "surfaces_of"],

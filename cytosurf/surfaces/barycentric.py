@@ -1,10 +1,14 @@
 """Barycentric weights between two registered spheres.
 
-A map is moved from a source to a target mesh by asking, for each target vertex, which source
-triangle the ray from the sphere centre through the vertex hits, and where in it. The value at the
-target is the mean of the three corners weighted by the barycentric coordinates of the hit. This is
-the method ``BARYCENTRIC`` of Connectome Workbench. The weights depend on the spheres alone, so
-that they are computed once as a sparse matrix and applied to any number of maps.
+A map is moved from a source to a target mesh by asking, for each target vertex, which point of the
+source triangles is nearest to it, both spheres having the same radius. The value at the target is
+the mean of the three corners weighted by the barycentric coordinates of that point. This is the
+method ``BARYCENTRIC`` of Connectome Workbench. The weights depend on the spheres alone, so that
+they are computed once as a sparse matrix and applied to any number of maps.
+
+The triangle that the ray from the centre hits is where the search begins. It is nearly always the
+nearest one, and the point that the ray hits nearly the nearest point; the difference is up to
+2e-3 of the standard deviation of white noise on real spheres.
 """
 
 from __future__ import annotations
@@ -34,10 +38,9 @@ CANDIDATES = (1, 4, 16, 64)
 def barycentric_weights(source_sphere: Mesh, target_sphere: Mesh) -> sparse.csr_array:
     """Return the matrix that carries values from a source to a target mesh.
 
-    The triangle of a target vertex is located by the ray from the centre of the sphere through
-    the vertex: first the nearest triangles are tried, then more and more of them. Radii may
-    differ, since only directions count. A ray that meets no triangle (it fell between two of them
-    by rounding) takes the one it misses least, with its negative weights set to 0.
+    Each target vertex takes the values of the corners of the source triangle that is nearest to
+    it, weighted by the barycentric coordinates of its nearest point. Radii may differ, since only
+    directions count.
 
     Parameters
     ----------
@@ -69,8 +72,9 @@ def barycentric_weights(source_sphere: Mesh, target_sphere: Mesh) -> sparse.csr_
     """
     check_sphere(source_sphere, "source sphere")
     check_sphere(target_sphere, "target sphere")
-    rays = directions(target_sphere)
-    face, weights = _locate(directions(source_sphere), source_sphere.faces, rays)
+    face, weights = _nearest(
+        directions(source_sphere), source_sphere.faces, directions(target_sphere)
+    )
     weights[weights < SMALLEST_WEIGHT] = 0
     weights /= (weights[:, 0] + weights[:, 1] + weights[:, 2])[:, None]
     matrix = sparse.csr_array(
@@ -86,15 +90,31 @@ def barycentric_weights(source_sphere: Mesh, target_sphere: Mesh) -> sparse.csr_
     return matrix
 
 
+def _nearest(
+    corners: npt.NDArray[np.float64], faces: npt.NDArray[np.int32], points: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Return the triangle nearest to each point, and the (n, 3) weights of the nearest point."""
+    from cytosurf.surfaces.barycentric_kernels import nearest_points
+
+    flat = faces.ravel()
+    around = (np.argsort(flat, kind="stable") // 3).astype(np.int32)
+    starts = np.zeros(len(corners) + 1, np.int32)
+    np.cumsum(np.bincount(flat, minlength=len(corners)), out=starts[1:])
+    face = _locate(corners, faces, points)
+    weights = np.zeros((len(points), 3))
+    nearest_points(points, corners, faces, starts, around, face, weights)
+    return face, weights
+
+
 def _locate(
     corners: npt.NDArray[np.float64], faces: npt.NDArray[np.int32], rays: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Return the triangle each ray hits, and the (n_rays, 3) barycentric weights of the hit."""
+) -> npt.NDArray[np.int32]:
+    """Return the triangle that each ray hits, or misses least."""
     normals = _side_normals(corners, faces)
     centroids = corners[faces].sum(axis=1)
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
     tree = cKDTree(centroids, balanced_tree=False, compact_nodes=False)
-    face = np.zeros(len(rays), np.intp)
+    face = np.zeros(len(rays), np.int32)
     weights = np.full((len(rays), 3), -np.inf)
     open_rays = np.arange(len(rays))
     tried = 0
@@ -114,8 +134,7 @@ def _locate(
     for ray in open_rays:  # long thin triangles with far centroids: rare, so all are tried
         found = _hit_weights(normals, rays[ray])
         face[ray] = _smallest(found).argmax()
-        weights[ray] = found[face[ray]]
-    return face, np.maximum(weights, 0)
+    return face
 
 
 def _smallest(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

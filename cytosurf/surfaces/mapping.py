@@ -14,7 +14,7 @@ from cytosurf.compute.files import file_sha256, write_text
 from cytosurf.errors import InputError
 from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
 from cytosurf.surfaces.resample import resample
-from cytosurf.surfaces.routes import Step, route, sphere_path
+from cytosurf.surfaces.routes import route, spheres_used
 from cytosurf.surfaces.space import Space
 from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 
@@ -86,7 +86,7 @@ def map_file(
     template = _output_template(Path(out), labels, to)
     read, write = (read_parcellation, write_parcellation) if labels else (read_map, write_map)
     data_in: Any = read(files if len(files) > 1 else files[0], space=source)
-    steps = route(data_in.space, to)
+    route(data_in.space, to)
     if "{hemi}" not in template.name and not template.name.endswith(".nii"):
         template = _with_hemisphere(template, data_in.hemispheres)
     standard = template.name.endswith(".nii") and to == FSLR_32K
@@ -99,7 +99,7 @@ def map_file(
     result = []
     for index, file in enumerate(written):
         sides = data_in.hemispheres if len(written) == 1 else data_in.hemispheres[index : index + 1]
-        record["Steps"] = [_describe(step, side) for side in sides for step in steps]
+        record["Steps"] = spheres_used(data_in.space, to, hemispheres=sides)
         result += [file, write_text(_sidecar(file), json.dumps(record, indent=2) + "\n")]
     return result
 
@@ -145,22 +145,6 @@ def _record(files: list[Path], source: Space, to: Space, kind: str, masked: bool
         "Steps": [],
         "Inputs": [{"File": file.name, "SHA256": file_sha256(file)} for file in files],
         "GeneratedBy": [{"Name": "cytosurf", "Version": __version__}],
-    }
-
-
-def _describe(step: Step, hemisphere: str) -> dict[str, Any]:
-    """Return one step for the sidecar: spaces, spheres and their hashes."""
-    spheres = {
-        role: {"File": name, "SHA256": file_sha256(sphere_path(name))}
-        for role, name in zip(
-            ("SourceSphere", "TargetSphere"), step.sphere_names(hemisphere), strict=True
-        )
-    }
-    return {
-        "Hemisphere": hemisphere,
-        "From": str(step.source),
-        "To": str(step.target),
-        **spheres,
     }
 
 

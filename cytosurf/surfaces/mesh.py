@@ -68,6 +68,14 @@ class Mesh:
         areas: npt.NDArray[np.float64] = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
         return areas
 
+    def vertex_areas(self) -> npt.NDArray[np.float64]:
+        """Return the area of each vertex in mm²: a third of the triangles around it."""
+        thirds = np.repeat(self.face_areas() / 3, 3)
+        areas: npt.NDArray[np.float64] = np.bincount(
+            self.faces.ravel(), thirds, minlength=self.n_vertices
+        ).astype(np.float64)
+        return areas
+
     def edges(self) -> npt.NDArray[np.int32]:
         """Return each edge once, as (n_edges, 2) vertex indices with the smaller one first."""
         pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)

@@ -1,7 +1,8 @@
-"""Moving maps and labels between the meshes of registered spheres."""
+"""Moving maps and labels between the meshes of known spaces."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import replace
 from typing import TypeVar
@@ -12,21 +13,32 @@ from scipy import sparse
 
 from cytosurf import data
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.surfaces.barycentric import SMALLEST_WEIGHT
+from cytosurf.surfaces.applying import masked_weights, resample_labels
 from cytosurf.surfaces.gifti import read_mesh
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.routes import Step, route, sphere_path
 from cytosurf.surfaces.space import Space
-from cytosurf.surfaces.weights import cached_weights
+from cytosurf.surfaces.weights import Method, cached_weights, check_method
 
 Data = TypeVar("Data", SurfaceMap, Parcellation)
+Bools = npt.NDArray[np.bool_]
+_LOG = logging.getLogger(__name__)
 
 
-def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
+def resample(
+    data_in: Data,
+    to: Space,
+    *,
+    method: str = "barycentric",
+    masked: bool = True,
+    mask: npt.ArrayLike | None = None,
+    areas: str = "midsurface",
+) -> Data:
     """Carry a map or a parcellation to another space.
 
-    Every step of `route` is a barycentric resampling between two registered spheres, whose files
-    are taken from the data directory; the weights are kept there for the next time.
+    Every step of `route` is a resampling between two registered spheres, whose files are taken
+    from the data directory; the weights are kept there for the next time. The spheres are named
+    in the log (level INFO) and by `spheres_used`.
 
     Parameters
     ----------
@@ -34,6 +46,11 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
         What is carried, of one hemisphere or both.
     to : Space
         Where it goes.
+    method : {"barycentric", "adaptive", "nearest"}, optional
+        "barycentric": the mean of the three corners around each target vertex. "adaptive": a mean
+        over all source vertices, corrected for areas (ADAP_BARY_AREA of Connectome Workbench).
+        "nearest": the nearest source vertex. Labels are never averaged: the label with the largest
+        summed weight wins.
     masked : bool, optional
         For maps. True: only valid vertices count, see `apply_weights`; vertices with NaN or
         infinite values are not valid. False: every vertex counts, those of the medial wall with
@@ -41,6 +58,11 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
         BigBrainWarp maps were made like this.
         For labels it makes no difference: key 0 (medial wall, unassigned) takes part as a label
         like any other, as upstream did it.
+    mask : (n_vertices,) array_like of bool, optional
+        Vertices of `data_in` that count, for maps beside being valid. Labels are 0 where none
+        counts.
+    areas : {"midsurface", "sphere"}, optional
+        For "adaptive": on which surface of the two spaces areas are measured.
 
     Returns
     -------
@@ -50,7 +72,8 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
     Raises
     ------
     InputError
-        If no route joins the spaces, or valid values of an unmasked map are not finite.
+        If no route joins the spaces, a name is unknown, the mask does not fit, or valid values of
+        an unmasked map are not finite.
     MissingDataError
         If a sphere is missing and cannot be downloaded.
 
@@ -60,146 +83,121 @@ def resample(data_in: Data, to: Space, *, masked: bool = True) -> Data:
     >>> resample(brain, Space("fsLR", "32k")) is brain  # to fsLR-164k: needs its sphere
     True
     """
-    steps = route(data_in.space, to)
+    chosen = check_method(method)
+    counted = checked_mask(mask, data_in.n_vertices, masked)
+    steps = route(data_in.space, to, method=chosen)
     if not steps:
         return data_in
     if isinstance(data_in, SurfaceMap):
         data_in = _with_finite_values(data_in, masked)
-    parts = [_carry(data_in.hemisphere(h), h, steps, masked) for h in data_in.hemispheres]
-    return parts[0] if len(parts) == 1 else type(data_in).join(*parts)
+    n_sides = len(data_in.hemispheres)
+    masks = [None] * n_sides if counted is None else np.split(counted, n_sides)
+    parts = []
+    for side, side_mask in zip(data_in.hemispheres, masks, strict=True):
+        matrices = [step_weights(step, side, method=chosen, areas=areas) for step in steps]
+        part = data_in.hemisphere(side)
+        if isinstance(part, SurfaceMap):
+            parts.append(_carry_map(part, to, matrices, side_mask, masked))
+        else:
+            parts.append(_carry_labels(part, to, matrices, side_mask))
+    return parts[0] if n_sides == 1 else type(data_in).join(*parts)
 
 
-def apply_weights(
-    weights: sparse.sparray,
-    values: npt.ArrayLike,
-    valid: npt.NDArray[np.bool_] | None = None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Carry values to the target mesh.
-
-    Parameters
-    ----------
-    weights : (n_target, n_source) scipy.sparse array
-        As from `cytosurf.surfaces.barycentric.barycentric_weights`.
-    values : (n_source,) or (n_source, n_columns) array_like
-        Values on the source mesh. A NaN at a vertex that counts is carried on.
-    valid : (n_source,) array of bool, optional
-        Source vertices that count. Their weights are scaled to a sum of 1 for each target, and a
-        target is valid when any of its sources is (the rule of Connectome Workbench with
-        ``-current-roi``); the values of others are 0. If left out, every vertex counts.
-
-    Returns
-    -------
-    values : (n_target,) or (n_target, n_columns) array of float64
-    valid : (n_target,) array of bool
-
-    Raises
-    ------
-    InputError
-        If values or mask do not have one row per source vertex.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scipy import sparse
-    >>> weights = sparse.csr_array([[0.5, 0.5], [0.0, 1.0]])
-    >>> values, valid = apply_weights(weights, [4.0, 100.0], np.array([True, False]))
-    >>> values.tolist(), valid.tolist()
-    ([4.0, 0.0], [True, False])
-    """
-    source = np.asarray(values, dtype=np.float64)
-    _check_rows(len(source), weights, "values")
-    if valid is None:
-        return weights @ source, np.ones(weights.shape[0], bool)
-    if valid.shape != (weights.shape[1],) or valid.dtype != bool:
+def checked_mask(mask: npt.ArrayLike | None, n_vertices: int, masked: bool = True) -> Bools | None:
+    """Return a mask of source vertices as an array, or raise `InputError` if it does not fit."""
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.shape != (n_vertices,) or array.dtype != bool:
         raise InputError(
             "mask",
-            f"{valid.dtype} array of shape {valid.shape}",
-            f"bool array of shape ({weights.shape[1]},), one per source vertex",
+            f"{array.dtype} array of shape {array.shape}",
+            f"bool array of shape ({n_vertices},), one per vertex of the map",
+            "It must be on the mesh that the map comes from.",
         )
-    rows = valid if source.ndim == 1 else valid[:, None]
-    carried = weights @ np.where(rows, source, 0)
-    total = weights @ valid.astype(np.float64)
-    reached = total > 0
-    total[~reached] = 1
-    return carried / (total if source.ndim == 1 else total[:, None]), reached
+    if not masked:
+        raise InputError(
+            "mask", "one although nothing is to be masked", "a mask, or masked=False (--unmasked)"
+        )
+    return array
 
 
-def resample_labels(
-    weights: sparse.sparray, keys: npt.NDArray[np.integer]
-) -> npt.NDArray[np.int32]:
-    """Give each target vertex the key whose source vertices have the largest summed weight.
+def step_weights(
+    step: Step, hemisphere: str, *, method: str = "barycentric", areas: str = "midsurface"
+) -> sparse.csr_array:
+    """Return the weights of one step of a route on hemisphere "L" or "R", kept on disk.
 
     Parameters
     ----------
-    weights : (n_target, n_source) scipy.sparse array
-        As from `cytosurf.surfaces.barycentric.barycentric_weights`.
-    keys : (n_source,) array of int
-        Keys on the source mesh; 0 takes part like any other.
-
-    Returns
-    -------
-    (n_target,) array of int32
-        Keys on the target mesh. Of keys with the same weight (to 1e-6) the smallest wins.
+    step : Step
+        One of `route`.
+    hemisphere : str
+        ``"L"`` or ``"R"``.
+    method, areas : str, optional
+        As in `resample`.
 
     Raises
     ------
     InputError
-        If there is not one key per source vertex.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scipy import sparse
-    >>> weights = sparse.csr_array([[0.4, 0.3, 0.3]])
-    >>> resample_labels(weights, np.array([0, 5, 5])).tolist()
-    [5]
-    """
-    _check_rows(len(keys), weights, "labels")
-    used, code = np.unique(keys, return_inverse=True)
-    one_hot = sparse.csr_array(
-        (np.ones(len(code)), (np.arange(len(code)), code)), shape=(len(code), len(used))
-    )
-    summed = sparse.csr_array(weights @ one_hot)
-    summed.sort_indices()
-    starts = summed.indptr[:-1]
-    largest = np.maximum.reduceat(summed.data, starts)
-    wins = np.flatnonzero(
-        summed.data >= np.repeat(largest, np.diff(summed.indptr)) - SMALLEST_WEIGHT
-    )
-    first = wins[np.searchsorted(wins, starts)]
-    largest_key: npt.NDArray[np.int32] = used[summed.indices[first]].astype(np.int32)
-    return largest_key
-
-
-def step_weights(step: Step, hemisphere: str) -> sparse.csr_array:
-    """Return the weights of one step of a route on hemisphere "L" or "R", kept on disk.
-
-    Raises
-    ------
-    InputError
-        If a sphere file is of the other hemisphere, damaged, or no sphere.
+        If a sphere file is of the other hemisphere, damaged, or no sphere, or areas are not known.
     MissingDataError
-        If a sphere is missing and cannot be downloaded.
+        If a file is missing and cannot be downloaded.
     """
+    chosen: Method = check_method(method)
     names = step.sphere_names(hemisphere)
+    _LOG.info(
+        "%s, %s to %s by %s: source sphere %s, target sphere %s",
+        *(hemisphere, step.source, step.target, chosen, *names),
+    )
     source, target = (read_mesh(sphere_path(name), hemisphere) for name in names)
-    return cached_weights(source, target, data.data_directory() / "weights")
+    pair = None
+    if chosen == "adaptive":
+        from cytosurf.surfaces.areas import check_surface, midsurface_areas
+
+        if check_surface(areas) == "midsurface":
+            pair = (
+                midsurface_areas(step.source, hemisphere),
+                midsurface_areas(step.target, hemisphere),
+            )
+    folder = data.data_directory() / "weights"
+    return cached_weights(source, target, folder, method=chosen, areas=pair)
 
 
-def _carry(part: Data, hemisphere: str, steps: list[Step], masked: bool) -> Data:
-    """Carry one hemisphere along the steps."""
-    matrices = (step_weights(step, hemisphere) for step in steps)
-    if isinstance(part, Parcellation):
-        keys = part.keys
-        for matrix in matrices:
-            keys = resample_labels(matrix, keys)
-        return Parcellation(keys, steps[-1].target, part.names, part.hemispheres)
-    values: npt.NDArray[np.floating] = part.values
-    valid = part.valid if masked else None
+def joined_weights(
+    matrices: list[sparse.csr_array], valid: Bools | None
+) -> tuple[sparse.csr_array, Bools]:
+    """Return one matrix for several steps, with a mask of the source, and the targets reached."""
+    joined, reached = masked_weights(matrices[0], valid)
+    for matrix in matrices[1:]:
+        kept, after = masked_weights(matrix, reached if valid is not None else None)
+        joined, reached = sparse.csr_array(kept @ joined), after
+    return joined, reached
+
+
+def _carry_map(
+    part: SurfaceMap,
+    to: Space,
+    matrices: list[sparse.csr_array],
+    mask: Bools | None,
+    masked: bool,
+) -> SurfaceMap:
+    """Carry the values of one hemisphere."""
+    valid = (part.valid if mask is None else part.valid & mask) if masked else None
+    matrix, reached = joined_weights(matrices, valid)
+    values = matrix @ part.values.astype(np.float64)
+    return SurfaceMap(values, to, part.columns, reached, part.hemispheres)
+
+
+def _carry_labels(
+    part: Parcellation, to: Space, matrices: list[sparse.csr_array], mask: Bools | None
+) -> Parcellation:
+    """Carry the labels of one hemisphere, step by step."""
+    keys, valid = part.keys, mask
     for matrix in matrices:
-        values, reached = apply_weights(matrix, values, valid)
-        valid = reached if masked else None
-    return SurfaceMap(values, steps[-1].target, part.columns, reached, part.hemispheres)
+        keys = resample_labels(matrix, keys, valid)
+        if valid is not None:
+            valid = masked_weights(matrix, valid)[1]
+    return Parcellation(keys, to, part.names, part.hemispheres)
 
 
 def _with_finite_values(data_in: SurfaceMap, masked: bool) -> SurfaceMap:
@@ -219,13 +217,3 @@ def _with_finite_values(data_in: SurfaceMap, masked: bool) -> SurfaceMap:
         warnings.warn(f"{where}: {found} are left out.", CytosurfWarning, stacklevel=3)
     values = np.where(finite, data_in.values, np.float32(0))
     return replace(data_in, values=values, valid=data_in.valid & ~bad)
-
-
-def _check_rows(n_rows: int, weights: sparse.sparray, where: str) -> None:
-    if n_rows != weights.shape[1]:
-        raise InputError(
-            where,
-            f"{n_rows:,} rows",
-            f"{weights.shape[1]:,}, one per vertex of the source sphere",
-            "Values and sphere must belong to the same mesh.",
-        )

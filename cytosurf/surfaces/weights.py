@@ -1,4 +1,4 @@
-"""Resampling weights kept on disk, found again by the content of the two spheres."""
+"""Resampling weights kept on disk, found again by the content of spheres and areas."""
 
 from __future__ import annotations
 
@@ -6,25 +6,47 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from cytosurf.compute.files import arrays_sha256, write_npz
-from cytosurf.errors import CytosurfWarning
-from cytosurf.surfaces.barycentric import barycentric_weights
+from cytosurf.errors import CytosurfWarning, unknown_name
 from cytosurf.surfaces.mesh import Mesh
 
-# Part of the file name: raise it when the weights of the same spheres change.
-METHOD = "barycentric-1"
+Method = Literal["barycentric", "adaptive", "nearest"]
+METHODS: tuple[Method, ...] = ("barycentric", "adaptive", "nearest")
+
+# Part of the file names: raise the number when the weights of the same spheres change.
+_VERSIONS: dict[Method, str] = {
+    "barycentric": "barycentric-2",
+    "adaptive": "adaptive-1",
+    "nearest": "nearest-1",
+}
 
 
-def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sparse.csr_array:
-    """Return `barycentric_weights` of two spheres, from a file if they were computed before.
+def check_method(method: str) -> Method:
+    """Return the name of a method if it is one of `METHODS`, or raise `InputError`."""
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    return method
 
-    The file is named by the hash of the vertices and faces of both spheres. A file that cannot be
-    read or does not hold weights of the right shape is computed again; where nothing can be
-    written, the weights are computed each time, with a warning.
+
+def cached_weights(
+    source_sphere: Mesh,
+    target_sphere: Mesh,
+    folder: Path,
+    *,
+    method: Method = "barycentric",
+    areas: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
+) -> sparse.csr_array:
+    """Return the weights between two spheres, from a file if they were computed before.
+
+    The file is named by method and by the hash of the vertices and faces of both spheres, and of
+    the areas. A file that cannot be read or does not hold weights of the right shape is computed
+    again; where nothing can be written, the weights are computed each time, with a warning.
 
     Parameters
     ----------
@@ -32,6 +54,11 @@ def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sp
         The two registration spheres.
     folder : pathlib.Path
         Where the files are kept.
+    method : {"barycentric", "adaptive", "nearest"}, optional
+        `barycentric_weights`, `adaptive_weights` or `nearest_weights`.
+    areas : pair of ndarray, optional
+        For "adaptive": areas of the source and of the target vertices; those of the spheres
+        themselves if left out.
 
     Returns
     -------
@@ -41,7 +68,7 @@ def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sp
     Raises
     ------
     InputError
-        If a mesh is not a registration sphere.
+        If the method is unknown, a mesh is not a registration sphere, or areas do not fit it.
 
     Examples
     --------
@@ -55,20 +82,20 @@ def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sp
     ...     len(list(Path(folder).iterdir())), weights.nnz
     (1, 6)
     """
-    content = arrays_sha256(
-        {
-            "source_vertices": source_sphere.vertices,
-            "source_faces": source_sphere.faces,
-            "target_vertices": target_sphere.vertices,
-            "target_faces": target_sphere.faces,
-        }
-    )
-    path = folder / f"{METHOD}-{content[:32]}.npz"
+    content: dict[str, npt.NDArray[Any]] = {
+        "source_vertices": source_sphere.vertices,
+        "source_faces": source_sphere.faces,
+        "target_vertices": target_sphere.vertices,
+        "target_faces": target_sphere.faces,
+    }
+    if areas is not None:
+        content |= {"source_areas": areas[0], "target_areas": areas[1]}
+    path = folder / f"{_VERSIONS[check_method(method)]}-{arrays_sha256(content)[:32]}.npz"
     shape = (target_sphere.n_vertices, source_sphere.n_vertices)
     kept = _read(path, shape)
     if kept is not None:
         return kept
-    weights = barycentric_weights(source_sphere, target_sphere)
+    weights = _compute(source_sphere, target_sphere, method, areas)
     try:
         write_npz(path, weights=weights.data, columns=weights.indices, starts=weights.indptr)
     except OSError as error:
@@ -81,6 +108,27 @@ def cached_weights(source_sphere: Mesh, target_sphere: Mesh, folder: Path) -> sp
     return weights
 
 
+def _compute(
+    source_sphere: Mesh,
+    target_sphere: Mesh,
+    method: Method,
+    areas: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+) -> sparse.csr_array:
+    # Here, since weights that are kept need neither the search nor its compiled kernel.
+    from cytosurf.surfaces.adaptive import adaptive_weights, nearest_weights
+    from cytosurf.surfaces.barycentric import barycentric_weights
+
+    if method == "nearest":
+        return nearest_weights(source_sphere, target_sphere)
+    if method == "adaptive":
+        source_areas, target_areas = areas or (
+            source_sphere.vertex_areas(),
+            target_sphere.vertex_areas(),
+        )
+        return adaptive_weights(source_sphere, target_sphere, source_areas, target_areas)
+    return barycentric_weights(source_sphere, target_sphere)
+
+
 def _read(path: Path, shape: tuple[int, int]) -> sparse.csr_array | None:
     """Return the weights in a file, or None unless it is whole and holds weights of the shape."""
     try:
@@ -91,5 +139,6 @@ def _read(path: Path, shape: tuple[int, int]) -> sparse.csr_array | None:
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     sums = matrix.sum(axis=1)
-    whole = weights.dtype == np.float64 and (weights > 0).all() and np.allclose(sums, 1, atol=1e-9)
-    return matrix if whole else None
+    filled = np.diff(matrix.indptr) > 0
+    whole = weights.dtype == np.float64 and (weights > 0).all()
+    return matrix if whole and filled.any() and np.allclose(sums[filled], 1, atol=1e-9) else None

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
-from cytosurf.surfaces.routes import STEPS, route, sphere_path
+from cytosurf.surfaces.routes import STEPS, route, sphere_path, spheres_used
 from cytosurf.surfaces.space import Space
 
 BIGBRAIN, FSLR_164K, FSLR_32K = (
@@ -20,6 +21,17 @@ def test_bigbrain_and_fs_lr_32k_are_joined_in_two_steps():
     there, back = route(BIGBRAIN, FSLR_32K), route(FSLR_32K, BIGBRAIN)
     assert [step.target for step in there] == [FSLR_164K, FSLR_32K]
     assert [step.target for step in back] == [FSLR_164K, BIGBRAIN]
+
+
+@pytest.mark.parametrize("method", ["adaptive", "nearest"])
+def test_other_methods_go_straight(method):
+    """Where upstream set no example, one resampling is better than two."""
+    for source, target in ((BIGBRAIN, FSLR_32K), (FSLR_32K, BIGBRAIN)):
+        (step,) = route(source, target, method=method)
+        assert (step.source, step.target) == (source, target)
+    assert route(FSLR_164K, BIGBRAIN, method=method) == route(FSLR_164K, BIGBRAIN)
+    with pytest.raises(InputError, match="method: found 'cubic'"):
+        route(BIGBRAIN, FSLR_32K, method="cubic")
 
 
 def test_spheres_are_named_as_upstream_used_them():
@@ -69,3 +81,16 @@ def test_every_named_sphere_is_a_known_file(real_cache, step, hemisphere):
     """The names are those of the data manifests."""
     for name in step.sphere_names(hemisphere):
         assert sphere_path(name).is_file()
+
+
+@pytest.mark.real_data
+def test_the_spheres_of_a_route_are_told_with_their_hashes(real_cache):
+    """For each hemisphere and step: spaces, files and the hash of each file."""
+    told = spheres_used(BIGBRAIN, FSLR_32K, hemispheres=("R",))
+    assert [(step["From"], step["To"]) for step in told] == [
+        ("bigbrain-164k", "fsLR-164k"),
+        ("fsLR-164k", "fsLR-32k"),
+    ]
+    sphere = told[1]["SourceSphere"]
+    assert sphere["SHA256"] == file_sha256(sphere_path(sphere["File"]))
+    assert len(spheres_used(BIGBRAIN, FSLR_32K, method="nearest")) == 2

@@ -5,7 +5,7 @@ import pytest
 
 from cytosurf.compute.files import write_npz
 from cytosurf.errors import CytosurfWarning
-from cytosurf.surfaces import weights as weights_module
+from cytosurf.surfaces import barycentric as barycentric_module
 from cytosurf.surfaces.barycentric import barycentric_weights
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.weights import cached_weights
@@ -28,7 +28,7 @@ def computed(monkeypatch):
         calls.append((source, target))
         return barycentric_weights(source, target)
 
-    monkeypatch.setattr(weights_module, "barycentric_weights", count)
+    monkeypatch.setattr(barycentric_module, "barycentric_weights", count)
     return calls
 
 
