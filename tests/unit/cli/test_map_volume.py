@@ -1,0 +1,35 @@
+"""The map command takes volumes, with options of their own."""
+
+import pytest
+
+from cytosurf.errors import CytosurfWarning, InputError
+from tests.unit.cli.test_map import run
+
+COMMON = ["--from", "MNI152NLin2009cAsym", "--to", "fsLR-32k", "--hemi", "L"]
+
+
+@pytest.mark.real_data
+def test_volumes_are_mapped_with_their_own_options(real_cache, real_data, tmp_path):
+    """Julich-Brain becomes labels of fs_LR 32k in one command; mistakes name the option."""
+    image = real_data / "julich_brain/JulichBrainAtlas31_LH.nii.gz"
+    with pytest.warns(CytosurfWarning, match="surfaces of fsLR-32k are in MNI152NLin6Asym"):
+        result = run(image, *COMMON, "--labels", "--out", tmp_path / "julich")
+    assert [line.rpartition("/")[2] for line in result.output.split()] == [
+        "julich_hemi-L_space-fsLR_den-32k_dseg.label.gii",
+        "julich_hemi-L_space-fsLR_den-32k_dseg.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--samples", "0"], "--samples"),
+        (["--threshold", "0"], "--threshold"),
+        (["--labels"], "--labels"),
+        (["--interpolation", "nearest"], "--interpolation"),
+    ],
+)
+def test_options_of_volumes_are_refused_for_other_files(options, named, tmp_path):
+    """The message names the option as it was typed."""
+    with pytest.raises(InputError, match=f"{named}: found an option for volumes"):
+        run("a.func.gii", "--to", "fsLR-32k", *options, "--out", tmp_path / "x")
