@@ -1,8 +1,9 @@
 """Batch normalisation over the samples of all ranks, also on the CPU.
 
 Every rank normalises by the mean and variance of the whole batch, as one process with all samples
-would. torch's own layer does this on GPUs alone; here its arithmetic is used there, and ours on the
-CPU, where gloo processes test and small trainings run. Names of parameters stay the same.
+would. torch's own layer does this on GPUs alone (on the CPU, DistributedDataParallel refuses it),
+so `synchronise` uses it for layers that are there, and ours for the others: the CPU is where tests
+and small trainings run. Names of parameters stay the same.
 """
 
 from __future__ import annotations
@@ -12,12 +13,21 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from cytosurf.errors import InputError
 from cytosurf.spatialnce.gather import Ranks, gather_rows, ranks_of
 
 
-class SyncBatchNorm(nn.SyncBatchNorm):
-    """torch's synchronised batch normalisation, extended to the CPU.
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation over the samples of all ranks, of any number of axes.
+
+    Parameters
+    ----------
+    num_features, eps, momentum, affine, track_running_stats
+        As of torch.nn.BatchNorm2d.
+    process_group : torch.distributed.ProcessGroup, optional
+        The default group if left out.
 
     Examples
     --------
@@ -25,11 +35,30 @@ class SyncBatchNorm(nn.SyncBatchNorm):
     torch.Size([4, 3, 5, 5])
     """
 
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: dist.ProcessGroup | None = None,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+        self.process_group = process_group
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.ndim < 2 or x.shape[1] != self.num_features:
+            raise InputError(
+                "x", f"shape {tuple(x.shape)}", f"shape (samples, {self.num_features}, ...)"
+            )
+
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised over all ranks in training, by running statistics otherwise."""
         ranks = ranks_of(self.process_group) if self.training else Ranks()
-        if x.device.type != "cpu" or ranks.size == 1:
+        if ranks.size == 1:
             return super().forward(x)
+        self._check_input_dim(x)
         y, mean, variance, count = _Normalise.apply(  # type: ignore[no-untyped-call]
             x, self.weight, self.bias, self.eps, ranks
         )
@@ -120,7 +149,8 @@ def synchronise(model: nn.Module, group: dist.ProcessGroup | None = None) -> nn.
     Parameters
     ----------
     model : torch.nn.Module
-        Changed in place where its parts are batch normalisations; other normalisations stay.
+        On its device already. Changed in place where its parts are batch normalisations; other
+        normalisations stay.
     group : torch.distributed.ProcessGroup, optional
         The default group if left out.
 
@@ -138,9 +168,11 @@ def synchronise(model: nn.Module, group: dist.ProcessGroup | None = None) -> nn.
 
 def _like(
     norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, group: dist.ProcessGroup | None
-) -> SyncBatchNorm:
+) -> _BatchNorm:
     """Return a synchronised layer that has the very parameters and buffers of `norm`."""
-    found = SyncBatchNorm(
+    used = next(iter([*norm.parameters(), *norm.buffers()]), torch.empty(0))
+    kind = nn.SyncBatchNorm if used.is_cuda else SyncBatchNorm
+    found = kind(
         norm.num_features,
         norm.eps,
         norm.momentum,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from cytosurf.spatialnce.encoders.norms import norm_2d
+from cytosurf.spatialnce.encoders.norms import norm_1d
 
 PROJECTION = 128  # assumption: the published width is not known
 
@@ -38,7 +38,7 @@ def projection_head(
     return nn.Sequential(
         # Batch normalisation takes the mean away, and would take a bias away with it.
         nn.Linear(width, hidden, bias=False),
-        nn.BatchNorm1d(hidden) if norm == "batch" else norm_2d(norm, hidden),
+        norm_1d(norm, hidden),
         nn.ReLU(inplace=True),
         nn.Linear(hidden, out),
     )

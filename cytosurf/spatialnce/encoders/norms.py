@@ -1,12 +1,19 @@
-"""The normalisation layer of an encoder, by name."""
+"""The normalisation layers of a network, by name.
+
+"batch" is the published choice. "group" has no statistics of a batch: a step in two passes
+(`gradcache`) then equals one in a single pass, and nothing has to be synchronised.
+"""
 
 from __future__ import annotations
+
+import math
 
 from torch import nn
 
 from cytosurf.errors import unknown_name
 
 GROUPS = 32
+NORMS = ("batch", "group")
 
 
 def norm_2d(name: str, channels: int) -> nn.Module:
@@ -15,18 +22,32 @@ def norm_2d(name: str, channels: int) -> nn.Module:
     Parameters
     ----------
     name : str
-        "batch" is the published choice. "group" (32 groups, or fewer where channels are few) has no
-        statistics of a batch: a step in two passes (`gradcache`) then equals one in a single pass.
+        "batch" or "group": 32 groups, or as many as divide the channels.
     channels : int
         Of the feature maps.
 
     Examples
     --------
-    >>> norm_2d("group", 64).num_groups
-    32
+    >>> norm_2d("group", 48).num_groups
+    16
     """
-    if name == "batch":
-        return nn.BatchNorm2d(channels)
-    if name == "group":
-        return nn.GroupNorm(min(GROUPS, channels), channels)
-    raise unknown_name("norm", name, ["batch", "group"])
+    if name not in NORMS:
+        raise unknown_name("norm", name, NORMS)
+    return (
+        nn.BatchNorm2d(channels)
+        if name == "batch"
+        else nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+    )
+
+
+def norm_1d(name: str, width: int) -> nn.Module:
+    """Return batch or layer normalisation for feature vectors.
+
+    Examples
+    --------
+    >>> norm_1d("group", 48).normalized_shape
+    (48,)
+    """
+    if name not in NORMS:
+        raise unknown_name("norm", name, NORMS)
+    return nn.BatchNorm1d(width) if name == "batch" else nn.LayerNorm(width)

@@ -1,0 +1,106 @@
+"""The loss over several processes is the loss of one, to the last bit where tiles allow it."""
+
+import numpy as np
+import pytest
+import torch
+
+from cytosurf.spatialnce import spatial_nce
+from tests.distributed import tasks
+from tests.unit.spatialnce import dense
+
+KINDS = ("spatial_nce", "within brains", "sup_con", "nt_xent")
+SIZES = (1, 2, 4)
+
+
+def together(world, size, task, *arguments):
+    """Run a task on `size` ranks: the losses, the gradients row by row, and the counts."""
+    answers = [found for found in world.call(task, size, *arguments) if found is not None]
+    assert len(answers) == size
+    losses, gradients, counts = zip(*answers, strict=True)
+    assert len(set(losses)) == 1, "ranks disagree on the loss"
+    return losses[0], np.concatenate(gradients), counts
+
+
+def assert_same(found, expected, tolerance):
+    """Compare the loss and every gradient: to the bit, or relative to the largest."""
+    if tolerance == 0:
+        assert found[0] == expected[0]
+        assert np.array_equal(found[1], expected[1])
+    else:
+        assert found[0] == pytest.approx(expected[0], rel=tolerance)
+        np.testing.assert_allclose(
+            found[1], expected[1], rtol=0, atol=tolerance * np.abs(expected[1]).max()
+        )
+
+
+@pytest.mark.parametrize("kind", ["spatial_nce", "within brains", "sup_con"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_number_of_ranks_changes_no_bit(world, kind, dtype):
+    """Where the tile divides the rows of a rank, loss, gradient and counts are equal."""
+    alone = together(world, 1, tasks.loss_and_gradient, kind, 64, 16, dtype)
+    for size in SIZES[1:]:
+        found = together(world, size, tasks.loss_and_gradient, kind, 64, 16, dtype)
+        assert_same(found, alone, 0)
+        assert all(counts == alone[2][0] for counts in found[2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+def test_ragged_tiles_change_rounding_alone(world, kind, dtype, tolerance):
+    """Elsewhere they are equal up to rounding; views come in an order of their own."""
+    alone = together(world, 1, tasks.loss_and_gradient, kind, 60, 16, dtype)
+    for size in SIZES[1:]:
+        found = together(world, size, tasks.loss_and_gradient, kind, 60, 16, dtype)
+        assert_same(found, alone, tolerance)
+
+
+def test_one_rank_is_the_dense_equation(world):
+    """So all of them are."""
+    z, x = dense.samples(60)
+    expected = dense.contrastive(z, dense.rbf(x, 10), 0.07)
+    expected.backward()
+    found = together(world, 4, tasks.loss_and_gradient, "spatial_nce", 60, 16, "float64")
+    assert_same(found, (expected.item(), z.grad.numpy()), 1e-12)
+
+
+@pytest.mark.parametrize("gather", ["reversed", "forgetful"])
+def test_a_wrong_gather_is_found(world, gather):
+    """The comparison above fails where samples come in another order, or not at all."""
+    alone = together(world, 1, tasks.loss_and_gradient, "spatial_nce", 60, 16, "float64")
+    with pytest.raises(AssertionError):
+        assert_same(
+            together(world, 2, tasks.loss_and_gradient, "spatial_nce", 60, 16, "float64", gather),
+            alone,
+            1e-6,
+        )
+
+
+def test_the_gather_of_public_code_is_found(world):
+    """Its loss is right and its gradient has the right direction: it is too small by the ranks."""
+    alone = together(world, 1, tasks.loss_and_gradient, "spatial_nce", 60, 16, "float64")
+    found = together(world, 4, tasks.public_gather, 60)
+    with pytest.raises(AssertionError):
+        assert_same(found, alone, 1e-6)
+    assert_same((found[0], 4 * found[1]), alone, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("uneven ranks", "8 x 16 (64 bits) on rank 0, 6 x 16 (64 bits) on rank 1"),
+        ("another width", "8 x 16 (64 bits) on rank 0, 8 x 15 (64 bits) on rank 1"),
+        ("isolated", "no sample that has positives"),
+    ],
+)
+def test_every_rank_complains(world, kind, message):
+    """Bad input ends all ranks with the same message; none is left waiting."""
+    first, second, *rest = world.call(tasks.complaint, 2, kind)
+    assert first == second
+    assert message in first
+    assert rest == ["no complaint"] * 2 or rest == [None] * 2
+
+
+def test_without_torch_distributed_a_process_is_alone():
+    """Nothing is gathered in a process that trains by itself."""
+    z, x = dense.samples(10)
+    assert torch.isfinite(spatial_nce(z, x).loss)
