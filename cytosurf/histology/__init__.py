@@ -1,0 +1,33 @@
+"""Histology: where image patches with coordinates come from.
+
+Importing this package loads nothing heavy; its functions do when they are called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from cytosurf.histology.arrays import read_arrays
+    from cytosurf.histology.profiles import ProfileSource, bigbrain_patches
+    from cytosurf.histology.source import ArraySource, PatchSource, Selection
+
+__all__ = [
+    "ArraySource",
+    "PatchSource",
+    "ProfileSource",
+    "Selection",
+    "bigbrain_patches",
+    "read_arrays",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "arrays": ["read_arrays"],
+        "profiles": ["ProfileSource", "bigbrain_patches"],
+        "source": ["ArraySource", "PatchSource", "Selection"],
+    },
+)
