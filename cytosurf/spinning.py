@@ -15,7 +15,7 @@ from cytosurf.runs import (
     forecast,
     merge_into_run,
 )
-from cytosurf.workflow import Decoding, correct, write_outputs
+from cytosurf.workflow import Decoding, correct
 
 __all__ = ["Forecast", "forecast_spins", "merge", "spin"]
 
@@ -27,6 +27,7 @@ def spin(
     shard: str | Shard | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
+    stop_after_exceedances: int | None = None,
 ) -> Decoding | None:
     """Add spins to a run directory, and test with all that it then holds.
 
@@ -50,6 +51,10 @@ def spin(
         a YAML file of Slurm jobs (see `cytosurf.compute.slurm.SlurmOptions`). The workers need the
         same environment, but neither the data nor a shared disk: this process sends them what they
         need, and writes what they return.
+    stop_after_exceedances : int, optional
+        End the spins once the differences to the baselines have this many exceedances, counted in
+        the order of the spins, however the work was split (Besag and Clifford's rule; 20 is usual).
+        0 for all spins; as the run was made with if left out.
 
     Returns
     -------
@@ -71,7 +76,13 @@ def spin(
     check_writable(directory)
     part = Shard.parse(shard) if isinstance(shard, str) else shard
     n = _n_processes(jobs, scheduler)
-    record = add_to_run(directory, spins, shard=part, jobs=n, scheduler=scheduler)
+    record = add_to_run(
+        *(directory, spins),
+        shard=part,
+        jobs=n,
+        scheduler=scheduler,
+        stop_after_exceedances=stop_after_exceedances,
+    )
     return None if record is None else _tested(record)
 
 
@@ -142,6 +153,8 @@ def _n_processes(jobs: int | None, scheduler: str | None) -> int | None:
 
 def _tested(record: RunRecord) -> Decoding:
     """Correct the family of a run whose tests have changed, and write tables and reports."""
+    from cytosurf.report.outputs import write_outputs
+
     (own,), others = correct([record], record.directory)
     for run in (own, *others):
         write_outputs(run)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cytosurf.compute.files import atomic_path
 from cytosurf.errors import InputError
 from cytosurf.runs import (
     FoldConfig,
@@ -28,8 +25,10 @@ from cytosurf.runs import (
 )
 from cytosurf.runs import load_run as read_run
 from cytosurf.runs.config import FILE_NAME
+from cytosurf.runs.extend import check_can_retest, retest
 from cytosurf.runs.family import FAMILY
 from cytosurf.runs.inputs import Features, TargetLike
+from cytosurf.runs.names import folder_name, listed, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +82,20 @@ class Decoding:
 
         return spin_test_table(self.record)
 
+    @property
+    def class_tests(self) -> pd.DataFrame:
+        """F1 of each class beside its null, with p-values over the classes; empty without spins."""
+        from cytosurf.report import class_tests_table
+
+        return class_tests_table(self.record)
+
+    @property
+    def increment_tests(self) -> pd.DataFrame:
+        """Increment tests of the run; empty before `cytosurf.increment`."""
+        from cytosurf.report import increment_table
+
+        return increment_table(self.record)
+
     def map(self, kind: str, features: str | None = None) -> Any:
         """Return a map of the run as a `nilearn.surface.SurfaceImage`.
 
@@ -123,6 +136,9 @@ def decode(
     C: float = 1.0,
     classifier: Any = None,
     matched_position: bool = True,
+    stop_after_exceedances: int | None = None,
+    statistics: str | Sequence[str] = (),
+    approximate_tail: bool = False,
     command: str = "",
 ) -> Decoding | dict[str, Decoding]:
     """Decode a parcellation from feature maps, and test the result with spins.
@@ -169,6 +185,14 @@ def decode(
         Used instead of the softmax regression, in the spins too.
     matched_position : bool
         Whether position with about as many columns is decoded beside every feature set.
+    stop_after_exceedances : int, optional
+        End the spins once the differences to the baselines have this many exceedances (Besag and
+        Clifford's rule; 20 is usual). `spins` is then the largest number.
+    statistics : str or sequence of str, optional
+        Statistics to test besides macro-F1, e.g. ``"mcc"`` or ``"f1:CLASS"``; see
+        `cytosurf.nulls.statistic_named`. They can also be asked for later: `write_reports`.
+    approximate_tail : bool, optional
+        Add an approximate p from a generalised Pareto tail where few spins exceed.
     command : str
         How the run was asked for, kept in ``run.json``.
 
@@ -189,11 +213,11 @@ def decode(
     >>> result.scores[["feature_set", "macro_f1_mean"]]  # doctest: +SKIP
     >>> result.map("prediction")  # doctest: +SKIP
     """
-    feature_list, targets = _listed(features), _listed(target)
-    names = _names("target", targets)
+    feature_list, targets = listed(features), listed(target)
+    names = names_of("target", targets)
     options = {
-        "features": _names("features", feature_list),
-        "baseline": None if baseline is None else _listed(baseline),
+        "features": names_of("features", feature_list),
+        "baseline": None if baseline is None else listed(baseline),
         "space": space,
         "hemispheres": hemispheres,
         "spins": spins,
@@ -205,6 +229,9 @@ def decode(
         "C": C,
         "classifier": None if classifier is None else repr(classifier),
         "matched_position": matched_position,
+        "stop_after_exceedances": stop_after_exceedances,
+        "statistics": listed(statistics),
+        "approximate_tail": approximate_tail,
     }
     configs = [make_config({**options, "target": name}) for name in names]
     with _folder_or_scratch(out) as root:
@@ -213,6 +240,8 @@ def decode(
         records = [complete(run, classifier=classifier, command=command) for run in prepared]
         records, others = correct(records, root)
         if out is not None:
+            from cytosurf.report.outputs import write_outputs
+
             for record in (*records, *others):
                 write_outputs(record)
     results = {name: Decoding(record) for name, record in zip(names, records, strict=True)}
@@ -247,7 +276,11 @@ def load_run(directory: str | Path) -> Decoding:
 
 
 def write_reports(
-    run_dirs: str | Path | Sequence[str | Path], *, out: str | Path | None = None
+    run_dirs: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    statistics: str | Sequence[str] = (),
+    approximate_tail: bool = False,
 ) -> list[Path]:
     """Write the report and tables of finished runs again; several runs make one family.
 
@@ -258,6 +291,12 @@ def write_reports(
         runs that share features, baseline and statistic.
     out : path-like, optional
         Folder of ``family.json``; that of the first run if left out.
+    statistics : str or sequence of str, optional
+        Statistics to test besides macro-F1 with the spins that are there, e.g. ``"mcc"`` or
+        ``"f1:CLASS"``; see `cytosurf.nulls.statistic_named`. The runs keep them.
+    approximate_tail : bool, optional
+        Add an approximate p from a generalised Pareto tail where few spins exceed. It replaces no
+        p.
 
     Returns
     -------
@@ -267,7 +306,8 @@ def write_reports(
     Raises
     ------
     InputError
-        If a directory is not a finished run, is given twice, or cannot be written.
+        If a directory is not a finished run, is given twice, or cannot be written; if there is no
+        such statistic, or a run that is asked for it has no spins.
     """
     given = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
     for folder in given:
@@ -276,12 +316,20 @@ def write_reports(
     if not folders or len(set(folders)) != len(folders):
         raise InputError("run directories", "none, or one twice", "different run directories")
     records = [read_run(folder) for folder in given]
+    names = listed(statistics)
+    if names or approximate_tail:
+        for record in records:
+            check_can_retest(record, names)
     beside = Path(out) if out is not None else folders[0].parent
     for folder in (*folders, beside) if len(folders) > 1 else folders:
         check_writable(folder)
+    if names or approximate_tail:
+        records = [retest(r.directory, names, approximate_tail=approximate_tail) for r in records]
     others: list[RunRecord] = []
-    if len(records) > 1:
+    if len(records) > 1 or names or approximate_tail:
         records, others = correct(records, beside)
+    from cytosurf.report.outputs import write_outputs
+
     pages = [write_outputs(record) for record in (*records, *others)]
     family = beside / FAMILY
     written = [family] if len(records) > 1 and family.exists() else []
@@ -290,22 +338,7 @@ def write_reports(
 
 def default_folder(target: str | Sequence[str]) -> Path:
     """Return the run directory of a command that names none: ``./cytosurf-run-<target>``."""
-    return Path(f"cytosurf-run-{'-'.join(_folder(name) for name in _listed(target))}")
-
-
-def write_outputs(record: RunRecord) -> Path:
-    """Write the tables and the report of a run into its directory; return the report's path."""
-    from cytosurf.report import per_class_table, scores_table, spin_test_table, write_report
-
-    written = {
-        "scores.tsv": scores_table,
-        "per_class.tsv": per_class_table,
-        "spin_test.tsv": spin_test_table,
-    }
-    for name, make in written.items():
-        with atomic_path(record.directory / name) as path:
-            make(record).to_csv(path, sep="\t", index=False, na_rep="n/a")
-    return write_report(record)
+    return Path(f"cytosurf-run-{'-'.join(folder_name(name) for name in listed(target))}")
 
 
 def correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], list[RunRecord]]:
@@ -355,37 +388,9 @@ def _run_directories(root: Path, names: list[str]) -> list[Path]:
             "a folder for the runs of several targets",
             "Choose another --out.",
         )
-    folders = [_folder(name) for name in names]
+    folders = [folder_name(name) for name in names]
     for name, folder in zip(names, folders, strict=True):
         if folders.count(folder) > 1:
             found = f"{name!r} and another one, both with a folder {folder!r}"
             raise InputError("target", found, "targets with different file names")
     return [root / folder for folder in folders]
-
-
-def _listed(value: Any) -> list[Any]:
-    """Return a list: names separated by commas are taken apart, a single object is wrapped."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    return [str(v) if isinstance(v, os.PathLike) else v for v in values]
-
-
-def _names(what: str, given: list[Any]) -> list[str]:
-    """Return names to tell inputs apart by; those in memory without a name are numbered."""
-    names = [
-        value if isinstance(value, str) else str(getattr(value, "name", f"{what}-{i + 1}"))
-        for i, value in enumerate(given)
-    ]
-    if not names:
-        raise InputError(what, "none", "at least one")
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(what, f"{name!r} {names.count(name)} times", "different names")
-    return names
-
-
-def _folder(name: str) -> str:
-    """Return a target's name, or that of its file, as the name of a folder."""
-    stem = Path(name).name.split(".")[0].replace("{hemi}", "")
-    return re.sub(r"[^\w-]+", "-", stem).strip("-_") or "target"

@@ -13,17 +13,18 @@ from cytosurf.cli.naming import naming_options
 from cytosurf.errors import InputError
 
 if TYPE_CHECKING:
+    from cytosurf.runs import NullRecord
     from cytosurf.workflow import Decoding
 
-INPUTS, FOLDS, RUN = "Inputs", "Folds", "Run"
+INPUTS, FOLDS, TESTS, RUN = "Inputs", "Folds", "Tests", "Run"
 
 # Arguments of `decode` and its folds; those whose option has another name.
 _FIELDS = (
     *("features", "target", "baseline", "space", "hemispheres", "mask", "min_class_vertices"),
     *("spins", "seed", "jobs", "n_folds", "n_blocks", "method", "scheme", "buffer_mm", "repeats"),
-    "block_sweep",
+    *("block_sweep", "stop_after_exceedances", "statistics"),
 )
-_OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks"}
+_OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks", "statistics": "statistic"}
 
 
 def decode_command(
@@ -88,6 +89,32 @@ def decode_command(
     spins: Annotated[
         int, typer.Option(help="Number of spins; 0 for none.", rich_help_panel=RUN)
     ] = 99,
+    stop_after_exceedances: Annotated[
+        int | None,
+        typer.Option(
+            help="End the spins when so many have reached the observed difference to the baselines "
+            "(20 is usual). [default: never]",
+            show_default=False,
+            rich_help_panel=TESTS,
+        ),
+    ] = None,
+    statistic: Annotated[
+        str,
+        typer.Option(
+            help="Statistics to test besides macro-F1: accuracy, balanced_accuracy, mcc, kappa, "
+            "pooled_macro_f1, f1:CLASS. They can be chosen later too: cytosurf report.",
+            show_default=False,
+            rich_help_panel=TESTS,
+        ),
+    ] = "",
+    approximate_tail: Annotated[
+        bool,
+        typer.Option(
+            "--approximate-tail",
+            help="Add an approximate p from a fitted tail where few spins exceed.",
+            rich_help_panel=TESTS,
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of folds and spins.", rich_help_panel=RUN)] = 0,
     jobs: Annotated[
         int | None,
@@ -136,6 +163,9 @@ def decode_command(
         "spins": spins,
         "jobs": jobs,
         "matched_position": matched_position,
+        "stop_after_exceedances": stop_after_exceedances,
+        "statistics": statistic,
+        "approximate_tail": approximate_tail,
     }
     fold_options: dict[str, Any] = {
         "n_folds": n_folds,
@@ -192,17 +222,26 @@ def print_summary(result: Decoding) -> None:
         vertices += f" of {results['n_vertices']:,} analysed"
     console.print(f"\n{results['target']}, {vertices}")
     console.print(table)
-    for test in result.record.nulls:
+    for test in (*result.record.nulls, *result.record.other_nulls):
         if test.primary:
-            score = f"macro-F1 {test.observed:.3f}"
-            if test.baseline:
-                score = f"macro-F1 {test.observed:+.3f} above {test.baseline}"
-            holm = "" if test.p_holm is None else f", corrected {test.p_holm:.3g}"
-            console.print(
-                f"{test.features}: {score}, p = {test.p:.3g}{holm} "
-                f"({test.exceed} of {len(test.null)} {test.rotation} spins reach it)"
-            )
+            console.print(_test_line(test), markup=False)
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
+
+
+def _test_line(test: NullRecord) -> str:
+    """Return a spin test as one line."""
+    name = test.statistic.removesuffix(" difference").replace("macro_f1", "macro-F1")
+    score = f"{name} {test.observed:.3f}"
+    if test.baseline:
+        score = f"{name} {test.observed:+.3f} above {test.baseline}"
+    p = f"p = {test.p:.3g}"
+    if test.tail and test.tail["p"] is not None:
+        p += f", approximately {test.tail['p']:.1g} by its tail"
+    if test.p_holm is not None:
+        p += f", corrected {test.p_holm:.3g}"
+    how = "" if test.complete else "; provisional, the run stopped for other tests"
+    reached = f"{test.exceed} of {len(test.null)} {test.rotation} spins reach it"
+    return f"{test.features}: {score}, {p} ({reached}{how})"
 
 
 def _hemispheres(text: str) -> tuple[str, ...]:

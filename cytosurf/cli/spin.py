@@ -31,6 +31,14 @@ def spin_command(
             "jobs."
         ),
     ] = None,
+    stop_after_exceedances: Annotated[
+        int | None,
+        typer.Option(
+            help="End the spins when so many have reached the observed difference to the baselines "
+            "(20 is usual; 0: never). [default: as the run was made]",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure a few spins, and say what all will take.")
     ] = False,
@@ -46,7 +54,14 @@ def spin_command(
     if dry_run:
         _print_forecast(forecast_spins(run_dir, spins, jobs=jobs, scheduler=scheduler))
         return
-    result = spin(run_dir, spins, shard=shard, jobs=jobs, scheduler=scheduler)
+    result = spin(
+        run_dir,
+        spins,
+        shard=shard,
+        jobs=jobs,
+        scheduler=scheduler,
+        stop_after_exceedances=stop_after_exceedances,
+    )
     if result is None:
         typer.echo(f"Shard {shard} is done. When all are: cytosurf merge {run_dir}")
     else:

@@ -20,22 +20,24 @@ from cytosurf.report.maps import (
     uncertainty_figure,
 )
 from cytosurf.report.methods import methods_text
+from cytosurf.report.outcome_tables import class_tests_table, increment_table, spin_test_table
 from cytosurf.report.surface_plot import plot_surface
 from cytosurf.report.tables import (
     confusion_table,
     differences_table,
     per_class_table,
     scores_table,
-    spin_test_table,
 )
 
 __all__ = [
+    "class_tests_table",
     "confusion_figure",
     "confusion_table",
     "differences_table",
     "errors_figure",
     "folds_figure",
     "folds_map_figure",
+    "increment_table",
     "methods_text",
     "nulls_figure",
     "per_class_figure",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
 from cytosurf.report.formatting import format_p, interval, mean_sd, number
+from cytosurf.report.outcome_tables import spin_test_table
 from cytosurf.report.selection import detailed_sets, feature_sets, primary_pair
 from cytosurf.report.tables import (
     differences_table,
     per_class_table,
     scores_table,
-    spin_test_table,
 )
 
 if TYPE_CHECKING:

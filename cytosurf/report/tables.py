@@ -146,58 +146,6 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def spin_test_table(record: RunRecord) -> pd.DataFrame:
-    """Return the spin tests of a run.
-
-    Parameters
-    ----------
-    record : RunRecord
-        A finished run; without spins the table is empty.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per statistic and rotation policy; ``primary`` says which policy to quote.
-        ``p = (exceed + 1) / (n_spins + 1)``; ``p_ci95_*`` is the Clopper-Pearson interval of
-        ``exceed`` out of ``n_spins``. ``z`` is descriptive only, and ``effect_size``,
-        (observed - null median) / (1 - null median), is given for scores, not for differences.
-    """
-    rows = []
-    for null in record.nulls:
-        values = null.tested if len(null.tested) else np.array([_NAN])
-        median, spread = float(np.median(values)), float(np.std(values))
-        rows.append(
-            {
-                "features": null.features,
-                "baseline": null.baseline or "",
-                "statistic": null.statistic,
-                "rotation": null.rotation,
-                "primary": bool(null.primary),
-                "observed": null.observed,
-                "exceed": null.exceed,
-                "n_spins": len(null.null),
-                "p": null.p,
-                "p_ci95_low": null.p_ci95[0],
-                "p_ci95_high": null.p_ci95[1],
-                "p_max": _NAN if null.p_max is None else null.p_max,
-                "p_holm": _NAN if null.p_holm is None else null.p_holm,
-                "p_bh": _NAN if null.p_bh is None else null.p_bh,
-                "null_median": median,
-                "null_sd": spread,
-                "z": (null.observed - float(values.mean())) / spread if spread > 0 else _NAN,
-                "effect_size": _NAN if null.baseline else (null.observed - median) / (1 - median),
-            }
-        )
-    return pd.DataFrame(rows, columns=list(_SPIN_COLUMNS))
-
-
-_SPIN_COLUMNS = (
-    *("features", "baseline", "statistic", "rotation", "primary", "observed", "exceed", "n_spins"),
-    *("p", "p_ci95_low", "p_ci95_high", "p_max", "p_holm", "p_bh"),
-    *("null_median", "null_sd", "z", "effect_size"),
-)
-
-
 def confusion_table(record: RunRecord, name: str) -> pd.DataFrame:
     """Return the confusion counts of a feature set over all folds: rows truth, columns prediction.
 

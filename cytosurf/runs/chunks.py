@@ -8,8 +8,9 @@ spins give the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from cytosurf.compute.files import arrays_sha256, npz_bytes, write_bytes
 from cytosurf.errors import InputError
 from cytosurf.nulls import SpinChunk, SpinCounts, fold_mean_macro_f1
+from cytosurf.nulls.statistics import Statistic
 from cytosurf.runs.record import AGAIN, read_arrays
 
 FOLDER = "spins"
@@ -122,21 +124,29 @@ def check_same_run(directory: Path, policies: Sequence[str], run: str) -> None:
                 )
 
 
-def intact_spins(directory: Path, policy: str) -> tuple[set[int], list[Path]]:
-    """Return the spins of the chunks whose checksum is right, and the files of the others."""
-    spins: set[int] = set()
-    damaged = []
+def intact_chunks(
+    directory: Path, policy: str
+) -> Iterator[tuple[Path, dict[str, npt.NDArray[Any]] | None]]:
+    """Give the chunk files of one policy with their arrays, None where the checksum is wrong."""
     for path in chunk_paths(directory, policy):
         try:
             arrays = read_arrays(path)
         except InputError:
-            damaged.append(path)
+            yield path, None
             continue
         checksum = arrays.pop("sha256", None)
-        if str(checksum) == arrays_sha256(arrays):
-            spins.update(arrays["spins"].tolist())
-        else:
+        yield path, arrays if str(checksum) == arrays_sha256(arrays) else None
+
+
+def intact_spins(directory: Path, policy: str) -> tuple[set[int], list[Path]]:
+    """Return the spins of the chunks whose checksum is right, and the files of the others."""
+    spins: set[int] = set()
+    damaged = []
+    for path, arrays in intact_chunks(directory, policy):
+        if arrays is None:
             damaged.append(path)
+        else:
+            spins.update(arrays["spins"].tolist())
     return spins, damaged
 
 
@@ -145,7 +155,12 @@ def counts_of(arrays: Mapping[str, npt.NDArray[Any]]) -> SpinCounts:
     return SpinCounts(*(arrays[name] for name in _COUNTS))
 
 
-def read_spins(directory: Path, policy: str, n_spins: int) -> dict[str, npt.NDArray[np.float64]]:
+def read_spins(
+    directory: Path,
+    policy: str,
+    n_spins: int,
+    further: Mapping[str, Statistic] = MappingProxyType({}),
+) -> dict[str, npt.NDArray[np.float64]]:
     """Read what is asked of the spins 0 to ``n_spins - 1`` under one policy.
 
     Counts are in memory for one chunk at a time.
@@ -158,24 +173,30 @@ def read_spins(directory: Path, policy: str, n_spins: int) -> dict[str, npt.NDAr
         Rotation policy.
     n_spins : int
         Spins that are looked at: the first ones.
+    further : mapping of str to callable, optional
+        Other statistics of the confusion counts, by the name that they get in the result.
 
     Returns
     -------
     dict
         ``statistic`` (n_spins, n_sets): fold mean of macro-F1, NaN where a spin left nothing to
-        decode; ``kept`` and ``distinct`` (n_spins,).
+        decode; ``kept`` and ``distinct`` (n_spins,); and each of `further`, (n_spins, n_sets, ...).
 
     Raises
     ------
     InputError
         If a chunk cannot be read or spins are missing.
     """
-    rows: dict[str, list[npt.NDArray[np.float64]]] = {"statistic": [], "kept": [], "distinct": []}
+    statistics = {"statistic": fold_mean_macro_f1, **further}
+    rows: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in statistics}
+    rows |= {"kept": [], "distinct": []}
     spins = [np.zeros(0, np.int64)]
     for path in chunk_paths(directory, policy):
         arrays = read_arrays(path, ("spins", *_COUNTS, "kept", "distinct"))
         spins.append(arrays["spins"])
-        rows["statistic"].append(fold_mean_macro_f1(counts_of(arrays).marginals()))
+        of = counts_of(arrays).marginals()
+        for name, statistic in statistics.items():
+            rows[name].append(statistic(of))
         rows["kept"].append(arrays["kept"])
         rows["distinct"].append(arrays["distinct"])
     there, first = np.unique(np.concatenate(spins), return_index=True)

@@ -14,9 +14,10 @@ from cytosurf.surfaces.parts import naming
 from cytosurf.surfaces.space import Space, check_hemispheres
 
 FILE_NAME = "config.yaml"
+DEFAULT_STATISTIC = "macro_f1"
 COORDINATES, MIRRORED_COORDINATES = "coordinates", "coordinates:mirrored"
-# More spins, or another number of processes, continue the same run.
-NOT_PART_OF_IDENTITY = {"spins", "jobs"}
+# More spins, another number of processes, or more asked of the same spins: the same run.
+NOT_PART_OF_IDENTITY = {"spins", "jobs", "stop_after_exceedances", "statistics", "approximate_tail"}
 
 
 class FoldConfig(BaseModel):
@@ -91,6 +92,13 @@ class RunConfig(BaseModel):
         Another classifier than the softmax regression, as it prints itself (Python API only).
     matched_position : bool
         Whether position with about as many columns is decoded beside every feature set.
+    stop_after_exceedances : int or None
+        Spins end early once the tests that the run is about have this many exceedances (Besag and
+        Clifford's rule); None for all spins.
+    statistics : tuple of str
+        Statistics that are tested besides macro-F1; see `cytosurf.nulls.statistic_named`.
+    approximate_tail : bool
+        Whether tests with few exceedances get an approximate p from a generalised Pareto tail too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,6 +117,14 @@ class RunConfig(BaseModel):
     C: Annotated[float, Field(gt=0)] = 1.0
     classifier: str | None = None
     matched_position: bool = True
+    stop_after_exceedances: Annotated[int, Field(ge=1)] | None = None
+    statistics: tuple[str, ...] = ()
+    approximate_tail: bool = False
+
+    @field_validator("statistics")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for name in value if name != DEFAULT_STATISTIC))
 
     @field_validator("hemispheres")
     @classmethod

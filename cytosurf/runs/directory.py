@@ -71,6 +71,41 @@ def check_same_config(directory: Path, config: RunConfig) -> None:
             )
 
 
+def with_earlier_requests(directory: Path, config: RunConfig) -> RunConfig:
+    """Return a configuration that also asks for what was asked of the spins of `directory` before.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    config : RunConfig
+        The same run.
+    """
+    if not (directory / FILE_NAME).exists():
+        return config
+    before = read_config(directory)
+    statistics = tuple(dict.fromkeys([*before.statistics, *config.statistics]))
+    tail = before.approximate_tail or config.approximate_tail
+    return config.model_copy(update={"statistics": statistics, "approximate_tail": tail})
+
+
+def check_named_inputs(directory: Path, config: RunConfig) -> None:
+    """Raise `InputError` for a run that only the Python program that made it can go on with.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    config : RunConfig
+        Its configuration.
+    """
+    sources = [source["name"] for source in read_json(directory / INFO).get("sources", [])]
+    if config.classifier is not None or "in memory" in sources:
+        found = "a run of maps in memory, or of another classifier"
+        way_out = "Go on with it where it was made: cytosurf.decode(..., spins=N, out=DIR)."
+        raise InputError(str(directory), found, "a run of named inputs", way_out)
+
+
 def check_same_inputs(directory: Path, hashes: Mapping[str, str]) -> None:
     """Raise `InputError` if the run in `directory` was made from other data.
 

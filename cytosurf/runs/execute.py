@@ -20,12 +20,17 @@ from cytosurf._version import __version__
 from cytosurf.compute.pool import resolve_jobs
 from cytosurf.decoding.crossval import Decoder
 from cytosurf.errors import CytosurfWarning
-from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count
+from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
 from cytosurf.runs.chunks import check_same_run, has_chunks, n_spins_from_zero
 from cytosurf.runs.config import RunConfig, write_config
-from cytosurf.runs.directory import check_same_config, check_same_inputs, check_writable
+from cytosurf.runs.directory import (
+    check_same_config,
+    check_same_inputs,
+    check_writable,
+    with_earlier_requests,
+)
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import (
     FEATURES,
@@ -38,6 +43,7 @@ from cytosurf.runs.inputs import (
 )
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
+from cytosurf.runs.outcome import spin_test_outcome, spun_sets
 from cytosurf.runs.record import (
     INFO,
     RESULTS,
@@ -50,6 +56,7 @@ from cytosurf.runs.record import (
 from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
 from cytosurf.runs.session import Clock, kept_warnings
+from cytosurf.runs.stopping import DoneChunk, Watch
 
 NOTE_SECONDS = 1.0  # how often run.json says how long the spins have taken
 
@@ -132,14 +139,17 @@ def prepare(
     for folder, its_config in zip(folders, configs, strict=True):
         check_writable(folder)
         check_same_config(folder, its_config)
+    configs = [with_earlier_requests(f, c) for f, c in zip(folders, configs, strict=True)]
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     clock = Clock({})
     messages: list[str] = []
     with kept_warnings(messages):
         with clock.time("inputs"):
             inputs = load_inputs(configs, features, targets)
-        for folder, its_inputs in zip(folders, inputs, strict=True):
+        for folder, its_config, its_inputs in zip(folders, configs, inputs, strict=True):
             check_same_inputs(folder, its_inputs.hashes())
+            for name in its_config.statistics:
+                statistic_named(name, its_inputs.keys.tolist(), its_inputs.names)
         assigner: SpinAssigner | None = None
         policies: tuple[Policy, ...] = ()
         if config.spins or any(has_chunks(folder) for folder in folders):
@@ -185,7 +195,7 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
         if prepared.assigner is not None and config.spins:
             test = make_spin_test(prepared, prepared.assigner, observed.decoders)
             clock.seconds["spins"] = spin_run(prepared, test, record, range(config.spins))
-            outcome = spins.spin_test_outcome(record, prepared.policies, config.spins)
+            outcome = spin_test_outcome(record, prepared.policies, config.spins)
             results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
     write_maps(record)
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
@@ -214,7 +224,7 @@ def make_spin_test(
 ) -> SpinTest:
     """Collect what every spin of a run needs."""
     config, inputs = prepared.config, prepared.inputs
-    spun = tuple(decoders[name] for name in spins.spun_sets(config.model_dump()))
+    spun = tuple(decoders[name] for name in spun_sets(config.model_dump()))
     label, n_classes = labels_to_spin(inputs)
     run = run_identity(config, inputs)
     return SpinTest(spun, label, n_classes, assigner, config.seed, run)
@@ -269,7 +279,8 @@ def spin_run(
 ) -> float:
     """Do the spins that are missing; return the seconds that spins took in all sessions.
 
-    They are in ``run.json`` while the spins go on, so that those of a killed session count.
+    Where the run may stop early, those that are not needed are left out. The seconds are in
+    ``run.json`` while the spins go on, so that those of a killed session count.
 
     Parameters
     ----------
@@ -289,20 +300,20 @@ def spin_run(
     timings = info.get("timings_s", {})
     before, start = float(timings.get("spins", 0.0)), time.perf_counter()
     written = start
-    running = spins.RunningP(record, prepared.policies)
+    watch = Watch(record, prepared.policies, prepared.config.spins)
 
     def seconds() -> float:
         return round(before + time.perf_counter() - start, 3)
 
-    def note(chunk: spins.DoneChunk) -> str:
+    def note(chunk: DoneChunk) -> str:
         nonlocal written
         if time.perf_counter() - written >= NOTE_SECONDS:
             write_json(directory / INFO, info | {"timings_s": timings | {"spins": seconds()}})
             written = time.perf_counter()
-        return running.add(chunk)
+        return watch.add(chunk)
 
     what = (directory, test, prepared.policies, wanted, prepared.jobs)
-    spins.add_spins(*what, scheduler=scheduler, after_chunk=note)
+    spins.add_spins(*what, scheduler=scheduler, after_chunk=note, enough=watch.settled)
     return seconds()
 
 

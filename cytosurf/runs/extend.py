@@ -5,22 +5,25 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from cytosurf.decoding.crossval import Decoder, make_decoder
 from cytosurf.errors import InputError
-from cytosurf.nulls import SpinTest, run_spins
+from cytosurf.nulls import SpinTest, run_spins, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
 from cytosurf.runs.chunks import chunk_paths
-from cytosurf.runs.config import RunConfig, read_config, write_config
+from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
+from cytosurf.runs.directory import check_named_inputs
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
+from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import (
     POLICIES,
@@ -28,8 +31,10 @@ from cytosurf.runs.shards import (
     check_complete,
     collect,
     shard_notes,
+    stopping_of,
     write_shard_note,
 )
+from cytosurf.runs.stopping import Watch
 
 MEASURED_SPINS = 3
 
@@ -84,6 +89,7 @@ def add_to_run(
     shard: Shard | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
+    stop_after_exceedances: int | None = None,
 ) -> RunRecord | None:
     """Do the spins of a run that are not there yet, all of them or those of one shard.
 
@@ -99,6 +105,8 @@ def add_to_run(
         Processes; as configured if left out.
     scheduler : str, optional
         A Dask cluster to spin on, of about `jobs` workers, in place of local processes.
+    stop_after_exceedances : int, optional
+        When spins may end early; 0 for never, as configured if left out.
 
     Returns
     -------
@@ -110,15 +118,21 @@ def add_to_run(
     InputError
         If the directory is no run of named inputs, its inputs have changed, or no spins are asked.
     """
-    prepared, test, record = _prepare(directory, n_spins, jobs)
-    total = prepared.config.spins
+    prepared, test, record = _prepare(directory, n_spins, jobs, stop_after_exceedances)
+    total, rule = prepared.config.spins, prepared.config.stop_after_exceedances
     if shard is None:
         seconds = spin_run(prepared, test, record, range(total), scheduler)
-        return conclude(record, prepared.policies, total, seconds)
+        changes = {"spins": total, "stop_after_exceedances": rule}
+        return conclude(record, prepared.policies, seconds, changes)
     start = time.perf_counter()
-    part = shard.of(total)
-    spins.add_spins(directory, test, prepared.policies, part, prepared.jobs, scheduler=scheduler)
-    write_shard_note(directory, shard, total, round(time.perf_counter() - start, 3))
+    watch = Watch(record, prepared.policies, total)
+    spins.add_spins(
+        *(directory, test, prepared.policies, shard.of(total), prepared.jobs),
+        scheduler=scheduler,
+        after_chunk=watch.add,
+        enough=watch.settled,
+    )
+    write_shard_note(directory, shard, total, round(time.perf_counter() - start, 3), rule)
     return None
 
 
@@ -141,7 +155,7 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     InputError
         If a shard is of another run or damaged, results of a spin differ, or spins are missing.
     """
-    record = load_run(directory)
+    record = load_run(directory, with_spins=False)
     run = record.info.get("run")
     if run is None:
         found = "a run of an older version"
@@ -155,12 +169,73 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     notes = shard_notes(directory)
     last = [int(chunk_paths(directory, p)[-1].stem.split("-")[1]) + 1 for p in policies]
     total = max(record.config["spins"], *last, *(note["n_spins"] for note in notes))
-    check_complete(directory, policies, total)
-    return conclude(record, policies, total, record.info["timings_s"].get("spins", 0.0))
+    rule = stopping_of(directory, notes, record.config["stop_after_exceedances"])
+    changes = {"spins": total, "stop_after_exceedances": rule}
+    record = replace(record, config=record.config | changes)
+    check_complete(directory, policies, spins_that_decide(record, policies, total))
+    return conclude(record, policies, _seconds(record), changes)
+
+
+def retest(
+    directory: Path, statistics: Sequence[str] = (), *, approximate_tail: bool = False
+) -> RunRecord:
+    """Ask more of the spins that a run holds, and keep it in its results.
+
+    Parameters
+    ----------
+    directory : Path
+        A finished run with spins.
+    statistics : sequence of str
+        Statistics to test besides those that were asked for before; see
+        `cytosurf.nulls.statistic_named`.
+    approximate_tail : bool
+        Whether tests with few exceedances get an approximate p too.
+
+    Returns
+    -------
+    RunRecord
+        Its p-values are not corrected over a family.
+
+    Raises
+    ------
+    InputError
+        If the run has no spins, or there is no such statistic.
+    """
+    record = load_run(directory, with_spins=False)
+    check_can_retest(record, statistics)
+    there = {test["rotation"] for test in record.results["spin_test"]["tests"]}
+    policies = tuple(policy for policy in POLICIES if policy in there)
+    changes = {
+        "statistics": make_config(
+            record.config | {"statistics": [*record.config["statistics"], *statistics]}
+        ).statistics,
+        "approximate_tail": approximate_tail or record.config["approximate_tail"],
+    }
+    return conclude(record, policies, _seconds(record), changes)
+
+
+def check_can_retest(record: RunRecord, statistics: Sequence[str]) -> None:
+    """Raise `InputError` if a run has no spins, or there is no such statistic.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run.
+    statistics : sequence of str
+        As for `retest`.
+    """
+    for name in statistics:
+        statistic_named(name, record.labels.tolist(), record.label_names)
+    if not record.results["spin_test"]:
+        way_out = f"Make some with: cytosurf spin {record.directory} --spins 1000"
+        raise InputError(str(record.directory), "no spins", "a run with spins", way_out)
 
 
 def conclude(
-    record: RunRecord, policies: tuple[Policy, ...], n_spins: int, seconds: float
+    record: RunRecord,
+    policies: tuple[Policy, ...],
+    seconds: float,
+    changes: Mapping[str, Any],
 ) -> RunRecord:
     """Test the spins of a run directory, and write results, configuration and time taken.
 
@@ -169,15 +244,16 @@ def conclude(
     record : RunRecord
         The run.
     policies : tuple of {"independent", "mirrored"}
-        Rotation policies of which the spins 0 to ``n_spins - 1`` are there.
-    n_spins : int
-        Number of spins.
+        Rotation policies of which the spins are there, as far as they are looked at.
     seconds : float
         Time that they took in sessions of their own; that of shards is added.
+    changes : mapping
+        What the configuration is to say of the spins.
     """
     directory = record.directory
-    outcome = spins.spin_test_outcome(record, policies, n_spins)
-    config = read_config(directory).model_copy(update={"spins": n_spins})
+    config = read_config(directory).model_copy(update=dict(changes))
+    record = replace(record, config=config.model_dump(mode="json"))
+    outcome = spin_test_outcome(record, policies, config.spins)
     info = read_json(directory / INFO)
     family = suspend_family(directory)
     results = read_json(directory / RESULTS)
@@ -189,6 +265,10 @@ def conclude(
     return load_run(directory)
 
 
+def _seconds(record: RunRecord) -> float:
+    return float(record.info["timings_s"].get("spins", 0.0))
+
+
 def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -> Forecast:
     """Predict time and memory of spins from a few of them, of which nothing is kept.
 
@@ -198,7 +278,7 @@ def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -
         As for `add_to_run`.
     """
     start = time.perf_counter()
-    prepared, test, _ = _prepare(directory, n_spins, jobs)
+    prepared, test, _ = _prepare(directory, n_spins, jobs, None)
     with threadpool_limits(1):
         run_spins(test, [0], prepared.policies[0])
         ready = time.perf_counter()
@@ -219,18 +299,26 @@ def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -
 
 
 def _prepare(
-    directory: Path, n_spins: int | None, jobs: int | None
+    directory: Path, n_spins: int | None, jobs: int | None, stop_after_exceedances: int | None
 ) -> tuple[Prepared, SpinTest, RunRecord]:
     """Load what the spins of a run directory need."""
     config = read_config(directory)
-    record = load_run(directory)
-    _check_named(directory, config, record)
+    record = load_run(directory, with_spins=False)
+    check_named_inputs(directory, config)
     wanted = config.spins if n_spins is None else n_spins
     if not wanted:
         raise InputError("--spins", "0", "at least 1", "Say how many spins there shall be in all.")
-    update = {"spins": wanted} | ({} if jobs is None else {"jobs": jobs})
+    update: dict[str, int | None] = {"spins": wanted}
+    if jobs is not None:
+        update["jobs"] = jobs
+    if stop_after_exceedances is not None:
+        if stop_after_exceedances < 0:
+            found = str(stop_after_exceedances)
+            raise InputError("--stop-after-exceedances", found, "a whole number of at least 0")
+        update["stop_after_exceedances"] = stop_after_exceedances or None
     (prepared,) = prepare([config.model_copy(update=update)], [directory])
     assert prepared.assigner is not None
+    record = replace(record, config=prepared.config.model_dump(mode="json"))
     decoders = _decoders(config, prepared.inputs)
     return prepared, make_spin_test(prepared, prepared.assigner, decoders), record
 
@@ -238,14 +326,5 @@ def _prepare(
 def _decoders(config: RunConfig, inputs: Inputs) -> dict[str, Decoder]:
     return {
         name: make_decoder(inputs.sets[name].map.values, inputs.folds, C=config.C)
-        for name in spins.spun_sets(config.model_dump())
+        for name in spun_sets(config.model_dump())
     }
-
-
-def _check_named(directory: Path, config: RunConfig, record: RunRecord) -> None:
-    """Raise `InputError` for a run that only the Python program that made it can go on with."""
-    sources = [source["name"] for source in record.info.get("sources", [])]
-    if config.classifier is not None or "in memory" in sources:
-        found = "a run of maps in memory, or of another classifier"
-        way_out = "Go on with it where it was made: cytosurf.decode(..., spins=N, out=DIR)."
-        raise InputError(str(directory), found, "a run of named inputs", way_out)

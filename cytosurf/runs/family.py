@@ -15,7 +15,14 @@ from typing import Any
 
 from cytosurf.errors import InputError
 from cytosurf.nulls import benjamini_hochberg, holm
-from cytosurf.runs.record import RESULTS, RunRecord, load_run, read_json, write_json
+from cytosurf.runs.record import (
+    RESULTS,
+    RunRecord,
+    load_run,
+    read_json,
+    spin_tests_of,
+    write_json,
+)
 
 FAMILY = "family.json"
 SHARED = ("features", "baseline", "statistic", "rotation")
@@ -49,7 +56,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     results = [copy.deepcopy(record.results) for record in records]
     families: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, result in enumerate(results):
-        for test in (result["spin_test"] or {"tests": []})["tests"]:
+        for test in spin_tests_of(result):
             test["p_holm"] = test["p_bh"] = None
             key = tuple(test[name] for name in SHARED)
             families.setdefault(key, []).append((i, test))
@@ -160,6 +167,6 @@ def _void(members: Iterable[Path], *, keep: bool) -> None:
     for folder in members:
         results = read_json(folder / RESULTS)
         (folder / results["family"]["file"]).unlink(missing_ok=True)
-        for test in (results["spin_test"] or {"tests": []})["tests"]:
+        for test in spin_tests_of(results):
             test["p_holm"] = test["p_bh"] = None
         write_json(folder / RESULTS, results if keep else results | {"family": None})

@@ -7,7 +7,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,24 @@ class NullRecord:
     observed : float
         The statistic of the real labels.
     null : (n_spins,) float64
-        The statistic of each spin; NaN where a spin left too few labels to decode, which counts
-        as exceeding.
+        The statistic of each spin that is looked at; NaN where a spin left too few labels to
+        decode, which counts as exceeding.
     exceed, p, p_ci95 : int, float, tuple of float
-        As in `cytosurf.nulls.SpinPValue`.
+        As in `cytosurf.nulls.SpinPValue`, or `cytosurf.nulls.SequentialPValue` of a run that may
+        stop early.
     primary : bool
         Whether this rotation policy is the one to quote for this statistic.
     p_holm, p_bh : float or None
         Corrected over the targets of one family, by Holm and by Benjamini and Hochberg.
     p_max : float or None
         Corrected over the feature sets of the run, by the maximum of their statistics.
+    stopped : bool
+        Whether the test stopped at an exceedance, with ``p = exceed / n_spins``.
+    complete : bool
+        False where a run stopped for other tests and this one would need more spins: p is
+        provisional.
+    tail : dict or None
+        Approximate p with its fit, or the reason why there is none; None if it was not asked for.
     """
 
     features: str
@@ -63,6 +71,9 @@ class NullRecord:
     p_holm: float | None = None
     p_bh: float | None = None
     p_max: float | None = None
+    stopped: bool = False
+    complete: bool = True
+    tail: dict[str, Any] | None = None
 
     @property
     def tested(self) -> npt.NDArray[np.float64]:
@@ -96,9 +107,11 @@ class RunRecord:
     probability : dict of str to (n_vertices, K) float16
         Held-out probabilities.
     nulls : list of NullRecord
-        Spin tests; empty without spins.
+        Spin tests of macro-F1; empty without spins.
     excluded : (n_folds, n_vertices) bool or None
         Vertices that a fold left out of its training: those within the buffer.
+    other_nulls : list of NullRecord
+        Spin tests of statistics that were asked for besides.
     """
 
     directory: Path
@@ -117,6 +130,13 @@ class RunRecord:
     probability: dict[str, npt.NDArray[np.float16]]
     nulls: list[NullRecord]
     excluded: npt.NDArray[np.bool_] | None = None
+    other_nulls: list[NullRecord] = field(default_factory=list)
+
+
+def spin_tests_of(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all spin tests in ``results.json``: of macro-F1, then of other statistics."""
+    spin_test = results.get("spin_test") or {}
+    return [*spin_test.get("tests", ()), *spin_test.get("other_statistics", ())]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -160,13 +180,16 @@ def write_arrays(directory: Path, record: RunRecord) -> None:
     write_npz(directory / ARRAYS, **arrays)
 
 
-def load_run(directory: str | Path) -> RunRecord:
+def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
     """Read a run directory.
 
     Parameters
     ----------
     directory : path-like
         What ``cytosurf decode --out`` wrote.
+    with_spins : bool, optional
+        Whether the null distributions are read. Without them the record has no tests, and files of
+        spins may be missing or damaged.
 
     Returns
     -------
@@ -177,7 +200,7 @@ def load_run(directory: str | Path) -> RunRecord:
     InputError
         If the directory is not a finished run.
     """
-    from cytosurf.runs.spins import read_nulls
+    from cytosurf.runs.outcome import read_nulls
 
     directory = Path(directory)
     config = read_config(directory)
@@ -185,6 +208,7 @@ def load_run(directory: str | Path) -> RunRecord:
     try:
         arrays = read_arrays(directory / ARRAYS)
         sets = list(enumerate(str(name) for name in arrays["sets"]))
+        nulls, other_nulls = read_nulls(directory, results) if with_spins else ([], [])
         return RunRecord(
             directory=directory,
             config=config.model_dump(mode="json"),
@@ -200,8 +224,9 @@ def load_run(directory: str | Path) -> RunRecord:
             counts={n: arrays[f"counts_{i}"] for i, n in sets},
             prediction={n: arrays[f"prediction_{i}"] for i, n in sets},
             probability={n: arrays[f"probability_{i}"] for i, n in sets},
-            nulls=read_nulls(directory, results),
+            nulls=nulls,
             excluded=arrays.get("excluded"),
+            other_nulls=other_nulls,
         )
     except KeyError as missing:
         raise InputError(str(directory), f"no {missing}", "a finished run", AGAIN) from None

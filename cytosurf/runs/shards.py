@@ -74,16 +74,52 @@ class Shard:
         return range(first, end)
 
 
-def write_shard_note(directory: Path, shard: Shard, n_spins: int, seconds: float) -> None:
-    """Note beside the chunks how many spins all shards make, and how long this one took."""
+def write_shard_note(
+    directory: Path,
+    shard: Shard,
+    n_spins: int,
+    seconds: float,
+    stop_after_exceedances: int | None = None,
+) -> None:
+    """Note beside the chunks how many spins all shards make, when they may stop, and the time."""
     name = f"shard_{shard.index:04d}-{shard.n_shards:04d}.json"
-    write_json(directory / FOLDER / name, {"n_spins": n_spins, "seconds": seconds})
+    note = {"n_spins": n_spins, "seconds": seconds}
+    rule = {"stop_after_exceedances": stop_after_exceedances}
+    write_json(directory / FOLDER / name, note | rule)
 
 
 def shard_notes(directory: Path) -> list[dict[str, Any]]:
     """Return the notes of the shards of which the run directory holds spins."""
     folder = directory / FOLDER
     return [read_json(path) for path in sorted(folder.glob("*.json")) if _NOTE.match(path.name)]
+
+
+def stopping_of(
+    directory: Path, notes: Sequence[dict[str, Any]], configured: int | None
+) -> int | None:
+    """Return after how many exceedances a run in shards may stop; None if it may not.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    notes : sequence of dict
+        Of its shards.
+    configured : int or None
+        What the configuration of the run says; shards that say something come before it.
+
+    Raises
+    ------
+    InputError
+        If shards do not agree.
+    """
+    rules = {note.get("stop_after_exceedances", configured) for note in notes} or {configured}
+    if len(rules) > 1:
+        found = " and ".join(str(rule or "never") for rule in sorted(rules, key=str))
+        way_out = "Do the shards again with one of them; spins that are there are not done twice."
+        where = f"--stop-after-exceedances of the shards of {directory}"
+        raise InputError(where, found, "the same in every shard", way_out)
+    return rules.pop()
 
 
 def collect(directory: Path, other: Path, run: str) -> int:

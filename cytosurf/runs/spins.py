@@ -1,4 +1,4 @@
-"""The spin tests of a run directory: spins that are missing are done, p-values follow from all.
+"""The spins of a run directory: those that are missing are done, in chunks.
 
 Since a spin depends on the seed and its index alone, a killed run goes on with the indices that
 no file holds yet, and the result does not depend on chunk size or number of processes.
@@ -8,62 +8,36 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 
 from cytosurf.compute.files import write_bytes
 from cytosurf.compute.pool import run_tasks
 from cytosurf.compute.progress import Progress
 from cytosurf.errors import CytosurfError, CytosurfWarning
-from cytosurf.nulls import (
-    SpinChunk,
-    SpinPValue,
-    SpinTest,
-    fold_mean_macro_f1,
-    max_statistic,
-    run_spins,
-)
+from cytosurf.nulls import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs.chunks import (
     FOLDER,
     check_same_run,
     chunk_file,
-    intact_spins,
-    read_spins,
+    counts_of,
+    intact_chunks,
     write_chunk,
 )
-from cytosurf.runs.config import COORDINATES
-from cytosurf.runs.record import NullRecord, RunRecord
+from cytosurf.runs.stopping import DoneChunk
 
-# Stands for the statistic of a spin that left nothing to decode: above any macro-F1.
-FAILED_SPIN = 2.0
+Chunk = tuple[Policy, list[int]]
+
 LARGEST_CHUNK = 50
 CHUNKS_PER_JOB = 8
 # Of the counts of a chunk in memory, per process; they are some kB for a dozen classes.
 LARGEST_CHUNK_BYTES = 2**26
 _ENTRY_BYTES = 12
-
-
-@dataclass(frozen=True, eq=False)
-class DoneChunk:
-    """What is told of a chunk once it is on disk.
-
-    Attributes
-    ----------
-    policy : {"independent", "mirrored"}
-        Rotation policy.
-    statistic : (n_spins, n_sets) float64
-        Fold mean of macro-F1, NaN where a spin left nothing to decode.
-    """
-
-    policy: Policy
-    statistic: npt.NDArray[np.float64]
 
 
 def add_spins(
@@ -75,8 +49,9 @@ def add_spins(
     *,
     scheduler: str | None = None,
     after_chunk: Callable[[DoneChunk], str] = lambda _: "",
+    enough: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Compute those of `spins` that the run directory does not hold yet.
+    """Compute those of `spins` that the run directory does not hold yet, in their order.
 
     Parameters
     ----------
@@ -94,8 +69,10 @@ def add_spins(
         Spin on this Dask cluster, of about `jobs` workers; see
         `cytosurf.compute.cluster.run_on_dask`. Files are written by this process.
     after_chunk : callable, optional
-        Called in this process whenever a chunk is on disk; what it returns is shown beside the
-        progress bar.
+        Called in this process for every chunk that is on disk already, and then whenever another
+        one is; what it returns is shown beside the progress bar.
+    enough : callable, optional
+        Called after that: no further chunk is begun once it says so.
 
     Raises
     ------
@@ -111,19 +88,19 @@ def add_spins(
     """
     check_same_run(directory, policies, test.run)
     size = chunk_size(test, len(spins), jobs)
-    tasks: list[tuple[Policy, list[int]]] = []
+    tasks: list[Chunk] = []
     for policy in policies:
-        done, damaged = intact_spins(directory, policy)
-        for path in damaged:
-            message = f"{path}: damaged (its checksum is wrong). Its spins are computed again."
-            warnings.warn(message, CytosurfWarning, stacklevel=2)
-            path.unlink()
+        done = _stored_spins(directory, policy, after_chunk)
         missing = [k for k in spins if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
+    tasks.sort(key=lambda task: task[1][0])
     with Progress("Spins", sum(len(task[1]) for task in tasks), "spins") as bar:
         try:
-            for chunk in _done_chunks(directory, test, tasks, jobs, scheduler):
+            wanted = _UntilEnough(tasks, enough)
+            for chunk in _done_chunks(directory, test, wanted, jobs, scheduler):
                 bar.advance(len(chunk.statistic), after_chunk(chunk))
+                if scheduler is not None and enough():
+                    break
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -131,6 +108,47 @@ def add_spins(
                 f"{directory}: no space left on the disk. The spins that are finished are safe: "
                 "make room, and the same command goes on from there."
             ) from None
+
+
+class _UntilEnough(Sequence[Chunk]):
+    """Chunks to do, handed out one after the other until there are enough."""
+
+    def __init__(self, tasks: list[Chunk], enough: Callable[[], bool]) -> None:
+        self.tasks = [] if enough() else tasks
+        self.enough = enough
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    @overload
+    def __getitem__(self, index: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Chunk]: ...
+    def __getitem__(self, index: int | slice) -> Chunk | list[Chunk]:
+        return self.tasks[index]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for task in self.tasks:
+            if self.enough():
+                return
+            yield task
+
+
+def _stored_spins(
+    directory: Path, policy: Policy, after_chunk: Callable[[DoneChunk], str]
+) -> set[int]:
+    """Return the spins that are there, tell of their chunks, and remove damaged ones."""
+    done: set[int] = set()
+    for path, arrays in intact_chunks(directory, policy):
+        if arrays is None:
+            message = f"{path}: damaged (its checksum is wrong). Its spins are computed again."
+            warnings.warn(message, CytosurfWarning, stacklevel=3)
+            path.unlink()
+            continue
+        done.update(arrays["spins"].tolist())
+        statistic = fold_mean_macro_f1(counts_of(arrays).marginals())
+        after_chunk(DoneChunk(policy, arrays["spins"], statistic))
+    return done
 
 
 def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
@@ -152,7 +170,7 @@ def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
 def _done_chunks(
     directory: Path,
     test: SpinTest,
-    tasks: list[tuple[Policy, list[int]]],
+    tasks: Sequence[Chunk],
     jobs: int,
     scheduler: str | None,
 ) -> Iterator[DoneChunk]:
@@ -172,21 +190,21 @@ def _done_chunks(
         yield done
 
 
-def _spin_to_file(task: tuple[Policy, list[int]], directory: Path, test: SpinTest) -> DoneChunk:
+def _spin_to_file(task: Chunk, directory: Path, test: SpinTest) -> DoneChunk:
     policy, spins = task
     chunk = run_spins(test, spins, policy)
     write_chunk(directory, policy, test.run, chunk)
     return _done(policy, chunk)
 
 
-def _spin_to_bytes(task: tuple[Policy, list[int]], test: SpinTest) -> tuple[DoneChunk, str, bytes]:
+def _spin_to_bytes(task: Chunk, test: SpinTest) -> tuple[DoneChunk, str, bytes]:
     policy, spins = task
     chunk = run_spins(test, spins, policy)
     return _done(policy, chunk), *chunk_file(policy, test.run, chunk)
 
 
 def _done(policy: Policy, chunk: SpinChunk) -> DoneChunk:
-    return DoneChunk(policy, fold_mean_macro_f1(chunk.counts.marginals()))
+    return DoneChunk(policy, chunk.spins, fold_mean_macro_f1(chunk.counts.marginals()))
 
 
 def _runs(spins: list[int], size: int) -> list[list[int]]:
@@ -198,177 +216,3 @@ def _runs(spins: list[int], size: int) -> list[list[int]]:
         else:
             runs.append([k])
     return runs
-
-
-class RunningP:
-    """The p-value of the first test of a run while its spins go on.
-
-    Parameters
-    ----------
-    record : RunRecord
-        The observed part of the run.
-    policies : tuple of {"independent", "mirrored"}
-        Rotation policies of the spins.
-    """
-
-    def __init__(self, record: RunRecord, policies: tuple[Policy, ...]) -> None:
-        order = spun_sets(record.config)
-        features, baseline = tests_of(record.config)[0]
-        self.columns = [order.index(features), *([order.index(baseline)] if baseline else [])]
-        self.policy = preferred_policy(baseline, policies)
-        values = [float(fold_mean_macro_f1(record.counts[order[i]])) for i in self.columns]
-        self.observed = values[0] - sum(values[1:])
-        self.null = np.zeros(0)
-
-    def add(self, chunk: DoneChunk) -> str:
-        """Count the spins of a chunk, and return the p-value as text."""
-        if chunk.policy == self.policy:
-            values = chunk.statistic[:, self.columns]
-            new = values[:, 0] - values[:, 1:].sum(axis=1)
-            self.null = np.append(self.null, new)
-        if not len(self.null):
-            return ""
-        outcome = SpinPValue.from_null(self.observed, self.null)
-        low, high = outcome.ci95
-        return f"p = {outcome.p:.2g} ({low:.2g} to {high:.2g})"
-
-
-def preferred_policy(baseline: str | None, policies: tuple[Policy, ...]) -> Policy:
-    """Return the policy to quote: independent, as published, for differences to coordinates."""
-    preferred: Policy = "independent" if baseline == COORDINATES else "mirrored"
-    return preferred if preferred in policies else policies[0]
-
-
-def tests_of(config: dict[str, Any]) -> list[tuple[str, str | None]]:
-    """Return the tests of a run: each feature set against each baseline, and on its own."""
-    return [
-        (features, baseline)
-        for features in config["features"]
-        for baseline in (*[b for b in config["baseline"] if b != features], None)
-    ]
-
-
-def spin_test_outcome(
-    record: RunRecord, policies: tuple[Policy, ...], n_spins: int
-) -> dict[str, Any]:
-    """Return what ``results.json`` says of the spins of a run: all tests, and the spins' quality.
-
-    For each feature set: its macro-F1, and the difference to each baseline. The policy to quote
-    comes first: independent rotations for the difference to the coordinates (as published),
-    mirrored ones for everything else.
-
-    Parameters
-    ----------
-    record : RunRecord
-        The observed part of the run.
-    policies : tuple of {"independent", "mirrored"}
-        Rotation policies of which the run directory holds the spins.
-    n_spins : int
-        Spins that are looked at: the first ones.
-
-    Warns
-    -----
-    CytosurfWarning
-        If spins left nothing to decode; they count as exceeding in every test.
-    """
-    order = spun_sets(record.config)
-    observed = {name: float(fold_mean_macro_f1(record.counts[name])) for name in order}
-    spins = {policy: read_spins(record.directory, policy, n_spins) for policy in policies}
-    entries, nulls = [], []
-    for features, baseline in tests_of(record.config):
-        preferred = preferred_policy(baseline, policies)
-        for policy in sorted(policies, key=lambda p: p != preferred):
-            null = spins[policy]["statistic"][:, order.index(features)]
-            value = observed[features]
-            if baseline is not None:
-                null = null - spins[policy]["statistic"][:, order.index(baseline)]
-                value -= observed[baseline]
-            outcome = SpinPValue.from_null(value, null)
-            nulls.append(null)
-            entries.append(
-                {
-                    "features": features,
-                    "baseline": baseline,
-                    "statistic": "macro_f1" if baseline is None else "macro_f1 difference",
-                    "rotation": policy,
-                    "primary": policy == preferred,
-                    "observed": outcome.observed,
-                    "exceed": outcome.exceed,
-                    "p": outcome.p,
-                    "p_ci95": list(outcome.ci95),
-                    "p_max": None,
-                    "p_holm": None,
-                    "p_bh": None,
-                }
-            )
-    _correct_over_features(entries, nulls)
-    quality: dict[str, Any] = {
-        policy: {
-            "kept": {"mean": float(s["kept"].mean()), "min": float(s["kept"].min())},
-            "distinct": {"mean": float(s["distinct"].mean()), "min": float(s["distinct"].min())},
-        }
-        for policy, s in spins.items()
-    }
-    untestable = {
-        policy: int(np.isnan(s["statistic"]).any(axis=1).sum()) for policy, s in spins.items()
-    }
-    _warn_of_untestable(record.results["target"], untestable, n_spins)
-    return {
-        "n_spins": n_spins,
-        "seed": record.config["seed"],
-        "untestable": untestable,
-        "sets": order,
-        "tests": entries,
-        "quality": quality,
-    }
-
-
-def _correct_over_features(
-    entries: list[dict[str, Any]], nulls: list[npt.NDArray[np.float64]]
-) -> None:
-    """Fill in ``p_max`` of tests that several feature sets share: by the maximum of them all."""
-    kinds: dict[tuple[str | None, str], list[int]] = {}
-    for i, entry in enumerate(entries):
-        kinds.setdefault((entry["baseline"], entry["rotation"]), []).append(i)
-    for kind in kinds.values():
-        null = np.column_stack([nulls[i] for i in kind])
-        null = np.where(np.isnan(null).any(axis=1, keepdims=True), FAILED_SPIN, null)
-        if len(kind) > 1:
-            corrected = max_statistic([entries[i]["observed"] for i in kind], null)
-            for i, p in zip(kind, corrected.p.tolist(), strict=True):
-                entries[i]["p_max"] = p
-
-
-def _warn_of_untestable(target: str, untestable: dict[Policy, int], n_spins: int) -> None:
-    if any(untestable.values()):
-        found = ", ".join(f"{n} of {n_spins} {policy} spins" for policy, n in untestable.items())
-        message = (
-            f"{target}: {found} left fewer than two classes in the region, or a fold without a "
-            "labelled training vertex. They count as reaching the observed value in every test."
-        )
-        warnings.warn(message, CytosurfWarning, stacklevel=3)
-
-
-def spun_sets(config: dict[str, Any]) -> list[str]:
-    """Return the feature sets that are decoded in every spin: features, then baselines."""
-    return list(dict.fromkeys([*config["features"], *config["baseline"]]))
-
-
-def read_nulls(directory: Path, results: dict[str, Any]) -> list[NullRecord]:
-    """Return the spin tests of a run with their null distributions."""
-    spin_test = results.get("spin_test")
-    if not spin_test:
-        return []
-    order = spin_test["sets"]
-    policies = dict.fromkeys(test["rotation"] for test in spin_test["tests"])
-    spins = {p: read_spins(directory, p, spin_test["n_spins"])["statistic"] for p in policies}
-    records = []
-    for test in spin_test["tests"]:
-        null = spins[test["rotation"]][:, order.index(test["features"])]
-        if test["baseline"] is not None:
-            null = null - spins[test["rotation"]][:, order.index(test["baseline"])]
-        fields = {key: test[key] for key in ("features", "baseline", "statistic", "rotation")}
-        fields |= {key: test[key] for key in ("observed", "exceed", "p", "primary", "p_holm")}
-        fields |= {key: test.get(key) for key in ("p_bh", "p_max")}
-        records.append(NullRecord(**fields, null=null, p_ci95=tuple(test["p_ci95"])))
-    return records

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning
 SMALL = {"space": "toy-642", "folds": FOLDS, "jobs": 1}
 OUTPUTS = {
     *("config.yaml", "run.json", "results.json", "observed.npz", "maps", "report.html"),
-    *("scores.tsv", "per_class.tsv", "spin_test.tsv"),
+    *("scores.tsv", "per_class.tsv", "spin_test.tsv", "class_tests.tsv", "increment_tests.tsv"),
 }
 
 

@@ -8,23 +8,25 @@ from cytosurf import workflow
 
 
 @pytest.mark.parametrize(
-    ("arguments", "folders", "out"),
+    ("arguments", "folders", "options"),
     [
-        (["a"], ["a"], None),
-        (["a", "b/c", "--out", "d"], ["a", "b/c"], Path("d")),
+        (["a"], ["a"], (None, "", False)),
+        (["a", "b/c", "--out", "d"], ["a", "b/c"], (Path("d"), "", False)),
+        (["a", "--statistic", "mcc,f1:V1"], ["a"], (None, "mcc,f1:V1", False)),
+        (["a", "--approximate-tail"], ["a"], (None, "", True)),
     ],
 )
-def test_options_reach_the_function(cytosurf, monkeypatch, arguments, folders, out):
-    """Run directories and the folder of family.json are passed on."""
+def test_options_reach_the_function(cytosurf, monkeypatch, arguments, folders, options):
+    """Run directories, the folder of family.json and what is asked of the spins are passed on."""
     calls = []
 
-    def write_reports(run_dirs, *, out):
-        calls.append(([str(folder) for folder in run_dirs], out))
+    def write_reports(run_dirs, *, out, statistics, approximate_tail):
+        calls.append(([str(folder) for folder in run_dirs], (out, statistics, approximate_tail)))
         return [Path(folder) / "report.html" for folder in run_dirs]
 
     monkeypatch.setattr(workflow, "write_reports", write_reports)
     ended = cytosurf("report", *arguments)
-    assert calls == [(folders, out)]
+    assert calls == [(folders, options)]
     assert (ended.code, ended.out.split()) == (0, [f"{folder}/report.html" for folder in folders])
 
 

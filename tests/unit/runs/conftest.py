@@ -42,6 +42,8 @@ def named_toy(toy_cortex, monkeypatch):
     from cytosurf.targets import Target
 
     sets = {"stain": toy_cortex.feature_set(), "position": toy_cortex.feature_set("position")}
+    for name, seed in (("noise", 2), ("other-noise", 1)):
+        sets[name] = toy_cortex.feature_set(name, toy_cortex.stain(2, seed=seed, noise=20.0))
     sets = {name: replace(s, sources=("toy",)) for name, s in sets.items()}
     target = Target("bands", toy_cortex.parcellation(), ("toy",))
     monkeypatch.setattr(inputs, "check_feature_name", lambda *_: None)

@@ -84,11 +84,12 @@ def test_the_default_baseline_is_published_within_hemispheres(scheme):
     assert not made(folds={"scheme": scheme}).folds.between_hemispheres
 
 
-def test_identity_is_everything_but_spins_and_jobs():
-    """More spins on more processes continue a run; every other option makes another one."""
+def test_identity_is_everything_but_spins_and_what_is_asked_of_them():
+    """More spins on more processes continue a run; options that change a spin make another one."""
     identity = made().identity()
-    assert made(spins=99, jobs=3).identity() == identity
-    fields = set(RunConfig.model_fields) - {"spins", "jobs", "folds"}
+    asked = {"stop_after_exceedances": 20, "statistics": ("mcc",), "approximate_tail": True}
+    assert made(spins=99, jobs=3, **asked).identity() == identity
+    fields = set(RunConfig.model_fields) - {"spins", "jobs", "folds", *asked}
     assert identity.keys() == fields | {f"folds.{name}" for name in FoldConfig.model_fields}
     assert made(folds={"n_blocks": 50}).identity() != identity
 
@@ -165,3 +166,8 @@ def test_a_broken_file_is_named(tmp_path, text, words):
     with pytest.raises(InputError, match=words) as caught:
         read_config(tmp_path)
     assert str(path) in str(caught.value)
+
+
+def test_statistics_are_named_once_and_without_the_default():
+    """macro-F1 is always tested; asking for it, or twice for another, changes nothing."""
+    assert made(statistics=("mcc", "macro_f1", "mcc", "f1:1")).statistics == ("mcc", "f1:1")

@@ -158,7 +158,7 @@ def test_seconds_are_those_of_all_sessions(run_toy, tmp_path, monkeypatch):
     monkeypatch.setattr(spins, "run_spins", dying)
     with pytest.raises(KeyboardInterrupt):
         run_toy(tmp_path, spins=4)
-    assert seen[0] == 1000 < seen[1]
+    assert 1000 <= seen[0] < seen[1]
     monkeypatch.setattr(spins, "run_spins", run_spins)
     run = run_toy(tmp_path, spins=4)
     assert run.results["spin_test"]["seconds"] > seen[1]

@@ -73,7 +73,7 @@ class TestCollect:
         fill(there, range(3, 5))
         write_shard_note(there, Shard(2, 2), 5, 1.5)
         assert collect(here, there, "this") == 2
-        assert shard_notes(here) == [{"n_spins": 5, "seconds": 1.5}]
+        assert shard_notes(here) == [{"n_spins": 5, "seconds": 1.5, "stop_after_exceedances": None}]
         for policy in BOTH:
             ours, theirs = chunk_paths(here, policy), chunk_paths(there, policy)
             assert [p.read_bytes() for p in ours] == [p.read_bytes() for p in theirs]

@@ -16,8 +16,9 @@ from cytosurf.runs import spins
 from cytosurf.runs.chunks import counts_of, read_spins
 from cytosurf.runs.execute import make_spin_test, prepare
 from cytosurf.runs.observed import decode_observed
+from cytosurf.runs.outcome import read_nulls, spin_test_outcome
 from cytosurf.runs.record import read_arrays
-from cytosurf.runs.spins import add_spins, read_nulls, spin_test_outcome
+from cytosurf.runs.spins import add_spins
 
 BOTH = ("independent", "mirrored")
 
@@ -315,7 +316,8 @@ def test_fewer_spins_look_at_the_first_ones(finished):
     test = next(t for t in fewer["tests"] if t["baseline"] is None and t["primary"])
     assert fewer["n_spins"] == 4
     assert test["exceed"] == int((null[:4] >= test["observed"] - 1e-12).sum())
-    assert len(read_nulls(finished.directory, {"spin_test": fewer})[0].null) == 4
+    results = finished.results | {"spin_test": fewer}
+    assert len(read_nulls(finished.directory, results)[0][0].null) == 4
 
 
 def test_quality_says_what_spins_keep(finished):
@@ -332,4 +334,4 @@ def test_quality_says_what_spins_keep(finished):
 
 def test_a_run_without_spins_has_no_tests(tmp_path):
     """Null in results.json is an empty list of tests."""
-    assert read_nulls(tmp_path, {"spin_test": None}) == []
+    assert read_nulls(tmp_path, {"spin_test": None}) == ([], [])
