@@ -24,7 +24,6 @@ from cytosurf.errors import InputError
 from cytosurf.spatialnce import checks
 from cytosurf.spatialnce.gather import Ranks, check_same_rows, gather_rows, ranks_of
 from cytosurf.spatialnce.operator import AnchorSums, anchor_sums, anchor_terms
-from cytosurf.spatialnce.precision import full_precision
 from cytosurf.spatialnce.surface import SurfaceTable
 from cytosurf.spatialnce.weights import PairWeights
 
@@ -233,7 +232,7 @@ def nt_xent(
 
 def _unit(embeddings: Tensor, normalise: bool) -> Tensor:
     """Return embeddings as float32 (or float64), of unit length if asked for, outside autocast."""
-    with full_precision(embeddings.device.type):
+    with torch.autocast(embeddings.device.type, enabled=False):
         wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
         return torch.nn.functional.normalize(wide, dim=1) if normalise else wide
 
