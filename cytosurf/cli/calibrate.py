@@ -65,14 +65,27 @@ def calibrate_command(
         str, typer.Option(help="Of the folds, as for decode.", rich_help_panel=INPUTS)
     ] = "blocks",
     spins: Annotated[
-        int, typer.Option(help="Spins of each feature set and policy.", rich_help_panel=RUN)
-    ] = 99,
-    increment: Annotated[
-        bool,
+        int,
         typer.Option(
-            "--increment", help="Calibrate the increment test too (slow).", rich_help_panel=RUN
+            help="Spins, or surrogates, of each feature set and policy.", rich_help_panel=RUN
         ),
-    ] = False,
+    ] = 99,
+    nulls: Annotated[
+        str,
+        typer.Option(
+            help="What is spun or made anew, joined by commas: labels, features, surrogates. The "
+            "last two test the increment over position as well, and are slow.",
+            rich_help_panel=RUN,
+        ),
+    ] = "labels",
+    hemispheres: Annotated[
+        str,
+        typer.Option(
+            help="How alike the hemispheres of the features are: some of independent, correlated "
+            "(0.8), symmetric.",
+            rich_help_panel=FEATURES,
+        ),
+    ] = "independent,correlated,symmetric",
     seed: Annotated[
         int, typer.Option(help="Seed of folds, features and spins.", rich_help_panel=RUN)
     ] = 0,
@@ -109,7 +122,8 @@ def calibrate_command(
         smoothness_mm=smoothness_mm,
         columns=columns,
         effect=effect,
-        increment=increment,
+        nulls=split_names(nulls),
+        symmetries=split_names(hemispheres),
         surface=surface,
         baseline=baseline,
         space=space,
@@ -121,6 +135,17 @@ def calibrate_command(
     )
     print_rates(result)
     typer.echo(f"Table: {folder / 'calibration.tsv'}")
+
+
+def split_names(joined: str) -> tuple[str, ...]:
+    """Return names that were joined by commas.
+
+    Examples
+    --------
+    >>> split_names("labels, features")
+    ('labels', 'features')
+    """
+    return tuple(name.strip() for name in joined.split(",") if name.strip())
 
 
 def print_rates(result: Calibration) -> None:
@@ -144,11 +169,12 @@ def print_rates(result: Calibration) -> None:
     }
     for kind, title in titles.items():
         rates = [rate for rate in result.rates if rate.kind == kind]
-        headers = ("hemispheres", "statistic", "rotation", "p <= 0.05", "95 % CI")
+        headers = ("hemispheres", "null", "statistic", "rotation", "p <= 0.05", "95 % CI")
         table = Table(*headers, title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
         for rate in rates:
             table.add_row(
                 rate.symmetry,
+                rate.null,
                 rate.statistic,
                 rate.rotation,
                 f"{rate.rate:.3f} ({rate.n_rejected}/{rate.n_sets})",

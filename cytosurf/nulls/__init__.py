@@ -8,7 +8,13 @@ from cytosurf.nulls.distortion import (
     spin_distortion,
     undistorted,
 )
-from cytosurf.nulls.increment import IncrementData, IncrementTest, run_increment_test
+from cytosurf.nulls.eigenmodes import Eigenmodes, cortex_modes
+from cytosurf.nulls.increment import (
+    IncrementData,
+    IncrementTest,
+    SurrogateSettings,
+    run_increment_test,
+)
 from cytosurf.nulls.multiplicity import (
     MaxStatistic,
     NullBands,
@@ -35,6 +41,7 @@ from cytosurf.nulls.spin_test import (
 )
 from cytosurf.nulls.spins import SpinAssigner, spin_labels
 from cytosurf.nulls.statistics import STATISTICS, class_f1, fold_mean_macro_f1, statistic_named
+from cytosurf.nulls.surrogates import Spectrum, feature_spectrum, surrogate_features
 from cytosurf.nulls.tail import ApproximateTailP, tail_p_value
 
 __all__ = [
@@ -43,6 +50,7 @@ __all__ = [
     "ApproximateTailP",
     "CalibrationPlan",
     "DistancePairs",
+    "Eigenmodes",
     "IncrementData",
     "IncrementTest",
     "MaxStatistic",
@@ -50,6 +58,7 @@ __all__ = [
     "Policy",
     "RejectionRate",
     "SequentialPValue",
+    "Spectrum",
     "SpinAssigner",
     "SpinChunk",
     "SpinCorrelation",
@@ -57,13 +66,16 @@ __all__ = [
     "SpinPValue",
     "SpinQuality",
     "SpinTest",
+    "SurrogateSettings",
     "benjamini_hochberg",
     "can_be_decoded",
     "check_spin_count",
     "class_f1",
     "clopper_pearson",
+    "cortex_modes",
     "distance_pairs",
     "enough_spins",
+    "feature_spectrum",
     "fold_mean_macro_f1",
     "haar_rotation",
     "holm",
@@ -81,6 +93,7 @@ __all__ = [
     "spin_quality",
     "spin_rotations",
     "statistic_named",
+    "surrogate_features",
     "tail_p_value",
     "undistorted",
 ]

@@ -9,20 +9,26 @@ the same spins for all sets their p-values would go up and down together (the fa
 of 99 given spins is itself random, with a standard deviation of up to 0.02), and the interval of
 the rate would be too narrow. What is left in common is the labels: the rates are those for this
 parcellation.
+
+A test is drawn no further once so many draws exceed that p must be above 0.05: its decision, all
+that is counted here, is then known. Most tests of unrelated features are decided by a few draws.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, make_decoder
 from cytosurf.decoding.folds import Folds
-from cytosurf.nulls.increment import mean_macro_f1, spun_design
+from cytosurf.nulls.eigenmodes import Eigenmodes
+from cytosurf.nulls.feature_nulls import FeatureNull, SpunFeatures, SurrogateFeatures
+from cytosurf.nulls.increment import mean_macro_f1
 from cytosurf.nulls.pvalues import SpinPValue, clopper_pearson
 from cytosurf.nulls.random_fields import (
     SYMMETRIES,
@@ -37,8 +43,16 @@ from cytosurf.surfaces.mesh import Mesh
 Float64 = npt.NDArray[np.float64]
 
 ALPHA = 0.05
+DECIDED = -2.0  # below any statistic: stands for draws that were not needed
 RANDOM, PLANTED = "random", "planted"
 SCORE, DIFFERENCE, INCREMENT = "macro_f1", "macro_f1 difference", "increment"
+LABELS, FEATURES, SURROGATES = "labels", "features", "surrogates"
+# What can be tested with each null: labels that are spun, features that are spun or made anew.
+STATISTICS: dict[str, tuple[str, ...]] = {
+    LABELS: (SCORE, DIFFERENCE),
+    FEATURES: (DIFFERENCE, INCREMENT),
+    SURROGATES: (DIFFERENCE, INCREMENT),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +75,18 @@ class CalibrationPlan:
         Folds of the analysed vertices.
     baseline : (n_vertices, n) float
         The baseline of the difference.
-    position : (n_vertices, n) float or None
-        Position for the increment test, which is left out if None.
+    position : (n_vertices, n) float
+        Position for the increment test.
     assigner : SpinAssigner
         The spheres.
     policies : tuple of {"independent", "mirrored"}
         Rotation policies.
+    nulls : tuple of {"labels", "features", "surrogates"}
+        What is spun, or made anew.
+    symmetries : tuple of {"independent", "correlated", "symmetric"}
+        How alike the hemispheres of the features are.
+    modes : dict of str to Eigenmodes or None
+        For surrogates.
     smoothness_mm : float
         FWHM of the kernel that makes the random features smooth.
     n_columns : int
@@ -75,7 +95,7 @@ class CalibrationPlan:
         Correlation of each column of a planted feature set with the smoothed indicator of one
         class; 0 for none.
     n_spins : int
-        Spins for each feature set.
+        Spins, or surrogates, for each feature set.
     seed : int
         Seed of features and spins.
     C : float
@@ -89,9 +109,12 @@ class CalibrationPlan:
     n_planted: int
     folds: Folds
     baseline: npt.NDArray[np.floating]
-    position: npt.NDArray[np.floating] | None
+    position: npt.NDArray[np.floating]
     assigner: SpinAssigner
     policies: tuple[Policy, ...]
+    nulls: tuple[str, ...]
+    symmetries: tuple[str, ...]
+    modes: dict[str, Eigenmodes] | None
     smoothness_mm: float
     n_columns: int
     effect: float
@@ -103,14 +126,14 @@ class CalibrationPlan:
     def cases(self) -> list[tuple[str, str]]:
         """(random or planted, symmetry) of every kind of feature set that is tested."""
         # Random features of two halves that do not match cannot be alike left and right.
-        symmetries = list(SYMMETRIES) if self.assigner.mirrored else ["independent"]
+        chosen = self.symmetries if self.assigner.mirrored else ("independent",)
         kinds = (RANDOM, PLANTED) if self.effect else (RANDOM,)
-        return [(kind, symmetry) for kind in kinds for symmetry in symmetries]
+        return [(kind, symmetry) for kind in kinds for symmetry in SYMMETRIES if symmetry in chosen]
 
     @property
-    def statistics(self) -> tuple[str, ...]:
-        """Statistics that are tested."""
-        return (SCORE, DIFFERENCE, *((INCREMENT,) if self.position is not None else ()))
+    def tests(self) -> list[tuple[str, str]]:
+        """(null, statistic) of everything that is tested."""
+        return [(null, s) for null in STATISTICS if null in self.nulls for s in STATISTICS[null]]
 
 
 @dataclass(frozen=True)
@@ -124,8 +147,10 @@ class RejectionRate:
         (the rate is the power).
     symmetry : {"independent", "correlated", "symmetric"}
         How alike the hemispheres of the features are.
+    null : {"labels", "features", "surrogates"}
+        Whether labels or features were spun, or features made anew.
     statistic : {"macro_f1", "macro_f1 difference", "increment"}
-        What was tested; the increment by spins of the features, the others by spins of the labels.
+        What was tested.
     rotation : {"mirrored", "independent"}
         How the rotations of the hemispheres went together.
     n_sets, n_rejected : int
@@ -140,6 +165,7 @@ class RejectionRate:
 
     kind: str
     symmetry: str
+    null: str
     statistic: str
     rotation: str
     n_sets: int
@@ -163,18 +189,18 @@ def calibrate_sets(plan: CalibrationPlan, numbers: Sequence[int]) -> Iterator[tu
     ------
     number : int
         The set.
-    statistic : (n_cases, n_policies, n_statistics, 1 + n_spins) float64
-        Observed, and then of each spin; NaN where a spin left nothing to decode. Ordered as
-        ``plan.cases``, ``plan.policies`` and ``plan.statistics``.
+    statistic : (n_cases, n_policies, n_tests, 1 + n_spins) float64
+        Observed, and then of each draw; NaN where a draw left nothing to decode, -2 where the
+        test was decided before. Ordered as ``plan.cases``, ``plan.policies`` and ``plan.tests``.
     """
     smoothers = {h: SurfaceSmoother(m, plan.smoothness_mm) for h, m in plan.surfaces.items()}
-    baseline = make_decoder(plan.baseline, plan.folds, C=plan.C)
-    alone = None
-    if plan.position is not None:
-        alone = make_decoder(plan.position, plan.folds, C=plan.C)
+    fixed = {
+        DIFFERENCE: make_decoder(plan.baseline, plan.folds, C=plan.C),
+        INCREMENT: make_decoder(plan.position, plan.folds, C=plan.C),
+    }
     for number in numbers:
         features = case_features(plan, smoothers, number)
-        yield number, _statistics(plan, features, baseline, alone, number)
+        yield number, np.stack([_case_statistics(plan, x, fixed, number) for x in features])
 
 
 def case_features(
@@ -210,12 +236,12 @@ def rejection_rates(plan: CalibrationPlan, statistics: Sequence[Float64]) -> lis
     Returns
     -------
     list of RejectionRate
-        One for each case, statistic and rotation policy.
+        One for each case, test and rotation policy.
     """
     table = np.stack(list(statistics))
     rates = []
     for i, (kind, symmetry) in enumerate(plan.cases):
-        for j, statistic in enumerate(plan.statistics):
+        for j, (null, statistic) in enumerate(plan.tests):
             for r, policy in enumerate(plan.policies):
                 of_test = table[:, i, r, j]
                 p = [SpinPValue.from_null(row[0], row[1:]).p for row in of_test]
@@ -224,6 +250,7 @@ def rejection_rates(plan: CalibrationPlan, statistics: Sequence[Float64]) -> lis
                     RejectionRate(
                         kind,
                         symmetry,
+                        null,
                         statistic,
                         policy,
                         len(p),
@@ -249,53 +276,94 @@ def attainable_rate(n_spins: int) -> float:
     return math.floor(ALPHA * (n_spins + 1) + 1e-9) / (n_spins + 1)
 
 
-def _statistics(
-    plan: CalibrationPlan,
-    features: list[Float64],
-    baseline: Decoder,
-    alone: Decoder | None,
-    number: int,
+def _case_statistics(
+    plan: CalibrationPlan, features: Float64, fixed: dict[str, Decoder], number: int
 ) -> Float64:
-    """Return the statistics of one feature set in all cases; see `calibrate_sets`."""
-    decoders = [make_decoder(x, plan.folds, C=plan.C) for x in features]
-    shape = (len(features), len(plan.policies), len(plan.statistics), 1 + plan.n_spins)
-    statistics = np.empty(shape)
-    nowhere = np.arange(len(plan.label), dtype=np.int32)
-    statistics[..., 0] = _of_spin(plan, features, decoders, baseline, alone, nowhere)[:, None, :]
-    first = number * plan.n_spins
-    for r, policy in enumerate(plan.policies):
-        for k in range(plan.n_spins):
-            index = plan.assigner.assign(spin_rotations(plan.seed, first + k, policy))
-            scores = _of_spin(plan, features, decoders, baseline, alone, index)
-            statistics[:, r, :, 1 + k] = scores
+    """Return (n_policies, n_tests, 1 + n_spins) statistics of one feature set."""
+    shape = (len(plan.policies), len(plan.tests), 1 + plan.n_spins)
+    statistics = np.full(shape, DECIDED)
+    start = 0
+    for null, tested in STATISTICS.items():
+        if null not in plan.nulls:
+            continue
+        test = _test_of(null, plan, features, fixed)
+        part = slice(start, start + len(tested))
+        statistics[:, part, 0] = test(None, (True,) * len(tested))
+        for r, policy in enumerate(plan.policies):
+            _draw_until_decided(statistics[r, part], test, number * plan.n_spins, policy)
+        start = part.stop
     return statistics
 
 
-def _of_spin(
+def _draw_until_decided(statistics: Float64, test: Test, first: int, policy: Policy) -> None:
+    """Fill in the draws of (n_tests, 1 + n_spins) statistics, each test until it is decided."""
+    n_spins = statistics.shape[1] - 1
+    most = round(attainable_rate(n_spins) * (n_spins + 1)) - 1  # may exceed with p <= 0.05
+    exceed = np.zeros(len(statistics), np.int64)
+    for k in range(n_spins):
+        open_tests = exceed <= most
+        if not open_tests.any():
+            return
+        statistics[:, 1 + k] = test((first + k, policy), tuple(open_tests.tolist()))
+        exceed += [SpinPValue.from_null(row[0], row[1 + k : 2 + k]).exceed for row in statistics]
+
+
+Draw = tuple[int, Policy] | None  # None: nothing is drawn, as observed
+Test = Callable[[Draw, tuple[bool, ...]], list[float]]
+
+
+def _test_of(
+    null: str, plan: CalibrationPlan, features: Float64, fixed: dict[str, Decoder]
+) -> Test:
+    """Return a function from a draw to those of ``STATISTICS[null]`` that are asked for."""
+    if null == LABELS:
+        decoder = make_decoder(features, plan.folds, C=plan.C)
+        return partial(_label_statistics, plan=plan, decoder=decoder, fixed=fixed)
+    family: FeatureNull
+    if null == FEATURES:
+        family = SpunFeatures(features, plan.valid, plan.assigner)
+    else:
+        assert plan.modes is not None
+        family = SurrogateFeatures.of(features, plan.modes, plan.assigner)
+    return partial(_feature_statistics, plan=plan, family=family, fixed=fixed)
+
+
+def _label_statistics(
+    draw: Draw,
+    wanted: tuple[bool, ...],
     plan: CalibrationPlan,
-    features: list[Float64],
-    decoders: list[Decoder],
-    baseline: Decoder,
-    alone: Decoder | None,
-    index: npt.NDArray[np.int32],
-) -> Float64:
-    """Return (n_cases, n_statistics) for one assignment of vertices."""
-    n_classes = plan.n_classes
-    label = spin_labels(plan.label, index)
-    score = np.array([mean_macro_f1(decoder, label, n_classes) for decoder in decoders])
-    columns = [score, score - mean_macro_f1(baseline, label, n_classes)]
-    if plan.position is not None and alone is not None:
-        kept = np.where(plan.valid[index], plan.label, UNLABELLED)
-        by_position = mean_macro_f1(alone, kept, n_classes)
-        together = [
-            mean_macro_f1(
-                make_decoder(
-                    spun_design(x, plan.position, index, plan.valid), plan.folds, C=plan.C
-                ),
-                kept,
-                n_classes,
-            )
-            for x in features
-        ]
-        columns.append(np.array(together) - by_position)
-    return np.stack(columns, axis=1)
+    decoder: Decoder,
+    fixed: dict[str, Decoder],
+) -> list[float]:
+    """Return macro-F1 of spun labels, and its difference to the baseline."""
+    label = plan.label
+    if draw is not None:
+        index = plan.assigner.assign(spin_rotations(plan.seed, *draw))
+        label = spin_labels(plan.label, index)
+    score = mean_macro_f1(decoder, label, plan.n_classes)
+    difference = DECIDED
+    if wanted[1]:
+        difference = score - mean_macro_f1(fixed[DIFFERENCE], label, plan.n_classes)
+    return [score if wanted[0] else DECIDED, difference]
+
+
+def _feature_statistics(
+    draw: Draw,
+    wanted: tuple[bool, ...],
+    plan: CalibrationPlan,
+    family: FeatureNull,
+    fixed: dict[str, Decoder],
+) -> list[float]:
+    """Return differences of macro-F1 of drawn features: to the baseline, and beside position."""
+    x, valid = family.observed() if draw is None else family.draw(plan.seed, *draw)
+    label = np.where(valid, plan.label, UNLABELLED)
+    values = []
+    for statistic, is_wanted in zip(STATISTICS[FEATURES], wanted, strict=True):
+        if not is_wanted:
+            values.append(DECIDED)
+            continue
+        design = x if statistic == DIFFERENCE else np.concatenate([plan.position, x], axis=1)
+        decoder = make_decoder(design, plan.folds, C=plan.C)
+        score = mean_macro_f1(decoder, label, plan.n_classes)
+        values.append(score - mean_macro_f1(fixed[statistic], label, plan.n_classes))
+    return values

@@ -11,6 +11,11 @@ both as the mean over folds, on the same vertices: those of the analysis on whic
 are valid. The baseline is refitted for every spin, since these vertices change. Under the null the
 features are as smooth and as related to each other as they are, and lie in the wrong place;
 position predicts the labels as well as it ever does.
+
+Instead of being spun, features can be made anew (`cytosurf.nulls.surrogates`), a null of another
+family. And instead of being decoded beside position they can be decoded alone, with position, or
+any other baseline, only subtracted: then a small p says that features predict the labels, not that
+they add to anything.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +31,25 @@ import numpy.typing as npt
 from cytosurf.compute.pool import resolve_jobs, run_tasks
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_labels, make_decoder
 from cytosurf.decoding.folds import Folds
-from cytosurf.errors import InputError
+from cytosurf.errors import InputError, unknown_name
+from cytosurf.nulls.eigenmodes import Eigenmodes
+from cytosurf.nulls.feature_nulls import (
+    Family,
+    FeatureNull,
+    SpunFeatures,
+    SurrogateFeatures,
+    check_family,
+)
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count
-from cytosurf.nulls.rotations import Policy, spin_rotations
+from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.spin_test import can_be_decoded
 from cytosurf.nulls.spins import SpinAssigner
 from cytosurf.nulls.statistics import fold_mean_macro_f1
 
 Float64 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int32]
+Statistic = Literal["increment", "difference"]
+
+INCREMENT: Statistic = "increment"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +74,8 @@ class IncrementData:
         The spheres.
     C : float
         Inverse strength of the penalty.
+    modes : dict of str to Eigenmodes or None
+        Of the surfaces where features are valid, for surrogates.
     """
 
     features: npt.NDArray[np.floating]
@@ -68,6 +86,37 @@ class IncrementData:
     folds: Folds
     assigner: SpinAssigner
     C: float = 1.0
+    modes: dict[str, Eigenmodes] | None = None
+
+    def null(self, family: Family) -> FeatureNull:
+        """Return the null of the features by its name."""
+        if family == "spins":
+            return SpunFeatures(self.features, self.valid, self.assigner)
+        if self.modes is None:
+            raise InputError("null", "surrogates without modes", "IncrementData with modes")
+        return SurrogateFeatures.of(self.features, self.modes, self.assigner)
+
+
+@dataclass(frozen=True)
+class SurrogateSettings:
+    """How surrogates were made.
+
+    Attributes
+    ----------
+    n_modes : int
+        Eigenmodes of each hemisphere that were turned.
+    n_vertices : tuple of int
+        Vertices of each hemisphere with modes: the size of the mesh.
+    wavelength_mm : float
+        Of the shortest mode; anything finer is in the remainder, which is spun.
+    share : float
+        Share of the variance of the features (mean over columns) that the modes hold.
+    """
+
+    n_modes: int
+    n_vertices: tuple[int, ...]
+    wavelength_mm: float
+    share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,23 +126,24 @@ class IncrementTest:
     Attributes
     ----------
     features, position, target : str
-        Names of what was spun, of what stayed and of what was decoded.
+        Names of what was spun or made anew, of what stayed and of what was decoded.
     score, score_position : float
-        Macro-F1, mean over folds, of position and features together, and of position alone.
+        Macro-F1, mean over folds, of position and features together (of the features alone for
+        the statistic "difference"), and of position alone.
     observed : float
         Their difference.
     null : (n_spins,) float64
-        The difference for each spin of the features; NaN where a spin left nothing to decode.
+        The difference for each draw of the features; NaN where a draw left nothing to decode.
     kept : (n_spins,) float64
-        Share of the analysed vertices on which the spun features are valid.
+        Share of the analysed vertices on which the drawn features are valid.
     p : float
         ``(exceed + 1) / (n_spins + 1)``, one-sided.
     exceed : int
-        Spins with a difference of at least `observed`, and those with none.
+        Draws with a difference of at least `observed`, and those with none.
     n_spins : int
-        Spins in all.
+        Draws in all.
     p_ci95 : tuple of float
-        Clopper-Pearson 95 % interval of the share of all rotations that exceed.
+        Clopper-Pearson 95 % interval of the share of all draws that exceed.
     n_vertices : int
         Vertices of the observed analysis.
     n_features, n_position : int
@@ -101,7 +151,13 @@ class IncrementTest:
     rotation : {"mirrored", "independent"}
         How the rotations of the hemispheres went together.
     seed : int
-        Seed of the spins.
+        Seed of the draws.
+    family : {"spins", "surrogates"}
+        How features were drawn.
+    statistic : {"increment", "difference"}
+        Whether features were decoded beside position, or alone.
+    surrogates : SurrogateSettings or None
+        How surrogates were made, if they were.
     """
 
     features: str
@@ -121,43 +177,9 @@ class IncrementTest:
     n_position: int
     rotation: Policy
     seed: int
-
-
-def spun_design(
-    features: npt.NDArray[np.floating],
-    position: npt.NDArray[np.floating],
-    index: Index,
-    valid: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.floating]:
-    """Return position and spun features side by side.
-
-    Parameters
-    ----------
-    features : (n_vertices, n_features) ndarray
-        Columns that are spun together.
-    position : (n_vertices, n_position) ndarray
-        Columns that stay.
-    index : (n_vertices,) ndarray of int32
-        Source vertex of every vertex, from `SpinAssigner.assign`.
-    valid : (n_vertices,) ndarray of bool
-        Where the features are valid, before the spin.
-
-    Returns
-    -------
-    (n_vertices, n_position + n_features) ndarray
-        Where the source is not valid the features have their mean: such vertices must not be
-        fitted, and whatever stands there must not disturb the scale of the columns.
-
-    Examples
-    --------
-    >>> features, valid = np.array([[1.0], [3.0], [9.0]]), np.array([True, True, False])
-    >>> spun_design(features, np.zeros((3, 1)), np.array([1, 2, 0], np.int32), valid).tolist()
-    [[0.0, 3.0], [0.0, 2.0], [0.0, 1.0]]
-    """
-    spun = features[index]
-    lost = ~valid[index]
-    spun[lost] = features[valid].mean(axis=0)
-    return np.concatenate([position, spun], axis=1)
+    family: Family = "spins"
+    statistic: Statistic = INCREMENT
+    surrogates: SurrogateSettings | None = None
 
 
 def mean_macro_f1(decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int) -> float:
@@ -167,34 +189,43 @@ def mean_macro_f1(decoder: Decoder, label: npt.NDArray[np.integer], n_classes: i
     return float(fold_mean_macro_f1(count_labels(decoder, label, n_classes)[0]))
 
 
-def increment_scores(
-    data: IncrementData, alone: Decoder, index: Index
+def feature_scores(
+    data: IncrementData,
+    alone: Decoder,
+    features: npt.NDArray[np.floating],
+    valid: npt.NDArray[np.bool_],
+    statistic: Statistic = INCREMENT,
 ) -> tuple[float, float, float]:
-    """Decode with the features where `index` brings them.
+    """Decode with features in place of those of `data`.
 
     Parameters
     ----------
     data : IncrementData
-        What all spins share.
+        What all draws share.
     alone : Decoder
         Of ``data.position``, made once.
-    index : (n_vertices,) ndarray of int32
-        Source vertex of every vertex; ``arange`` for the observed scores.
+    features : (n_vertices, n_features) ndarray
+        Real features, or those of a draw; finite on all vertices.
+    valid : (n_vertices,) ndarray of bool
+        Where they count.
+    statistic : {"increment", "difference"}, optional
+        Whether the features are decoded beside position, or on their own.
 
     Returns
     -------
-    together, alone : float
-        Macro-F1 of position and features, and of position, on the same vertices.
+    score, alone : float
+        Macro-F1 with the features, and of position alone, on the same vertices.
     kept : float
         Share of the analysed vertices that these are.
     """
-    label = np.where(data.valid[index], data.label, UNLABELLED)
+    label = np.where(valid, data.label, UNLABELLED)
     rows = alone.rows
     kept = (label[rows] != UNLABELLED).sum() / (data.label[rows] != UNLABELLED).sum()
-    design = spun_design(data.features, data.position, index, data.valid)
-    together = make_decoder(design, data.folds, C=data.C)
+    design = features
+    if statistic == INCREMENT:
+        design = np.concatenate([data.position, features], axis=1)
     return (
-        mean_macro_f1(together, label, data.n_classes),
+        mean_macro_f1(make_decoder(design, data.folds, C=data.C), label, data.n_classes),
         mean_macro_f1(alone, label, data.n_classes),
         float(kept),
     )
@@ -206,6 +237,8 @@ def run_increment_test(
     *,
     seed: int = 0,
     rotation: Policy = "mirrored",
+    null: Family = "spins",
+    statistic: Statistic = INCREMENT,
     jobs: int | None = 1,
     names: tuple[str, str, str] = ("features", "position", "labels"),
 ) -> IncrementTest:
@@ -218,11 +251,15 @@ def run_increment_test(
     data : IncrementData
         Features, position, labels, folds and spheres.
     n_spins : int
-        Number of spins.
+        Number of spins, or of surrogates.
     seed : int, optional
-        With the number of a spin, all that it depends on.
+        With the number of a draw, all that it depends on.
     rotation : {"mirrored", "independent"}, optional
-        How the rotations of the hemispheres go together.
+        How the draws of the hemispheres go together.
+    null : {"spins", "surrogates"}, optional
+        Whether features are spun or made anew.
+    statistic : {"increment", "difference"}, optional
+        Whether features are decoded beside position or on their own.
     jobs : int or None, optional
         Processes; None for one on each core. The result does not depend on it.
     names : tuple of str, optional
@@ -235,40 +272,51 @@ def run_increment_test(
     Raises
     ------
     InputError
-        If there are no spins, the spheres do not allow mirrored rotations, or the labels cannot
-        be decoded.
+        If there are no draws, the spheres do not allow mirrored ones, an option is unknown, or
+        the labels cannot be decoded.
 
     Warns
     -----
     CytosurfWarning
-        If there are too few spins for p <= 0.05.
+        If there are too few draws for p <= 0.05.
     """
     if n_spins < 1:
         raise InputError("--spins", str(n_spins), "a whole number of at least 1")
+    check_family(null)
+    if statistic not in get_args(Statistic):
+        raise unknown_name("statistic", str(statistic), get_args(Statistic))
     check_spin_count(n_spins)
-    data.assigner.assign(spin_rotations(seed, 0, rotation))  # refuses before anything is fitted
+    family = data.null(null)
+    family.draw(seed, 0, rotation)  # refuses before anything is fitted
     alone = make_decoder(data.position, data.folds, C=data.C)
-    n_vertices = data.assigner.n_vertices
-    together, by_position, kept = increment_scores(
-        data, alone, np.arange(n_vertices, dtype=np.int32)
-    )
-    if math.isnan(together):
+    score, by_position, kept = feature_scores(data, alone, *family.observed(), statistic)
+    if math.isnan(score):
         found = "labels without two classes, or a fold without a labelled training vertex"
         raise InputError(names[2], found, "labels that can be decoded in every fold")
     n_analysed = (data.label[alone.rows] != UNLABELLED).sum()
     table = np.empty((n_spins, 3))
     jobs = resolve_jobs(jobs)
-    work = partial(_spins, data=data, alone=alone, seed=seed, rotation=rotation)
-    for spins, rows in run_tasks(work, _chunks(n_spins, jobs), jobs=jobs, label="Spins"):
-        table[spins] = rows
-    null = table[:, 0] - table[:, 1]
-    outcome = SpinPValue.from_null(together - by_position, null)
+    work = partial(
+        _draws,
+        data=data,
+        null=family,
+        alone=alone,
+        seed=seed,
+        rotation=rotation,
+        statistic=statistic,
+    )
+    for draws, rows in run_tasks(work, _chunks(n_spins, jobs), jobs=jobs, label="Spins"):
+        table[draws] = rows
+    values = table[:, 0] - table[:, 1]
+    outcome = SpinPValue.from_null(score - by_position, values)
     return IncrementTest(
-        *names,
-        score=together,
+        features=names[0],
+        position=names[1],
+        target=names[2],
+        score=score,
         score_position=by_position,
         observed=outcome.observed,
-        null=null,
+        null=values,
         kept=table[:, 2],
         p=outcome.p,
         exceed=outcome.exceed,
@@ -279,17 +327,35 @@ def run_increment_test(
         n_position=data.position.shape[1],
         rotation=rotation,
         seed=seed,
+        family=null,
+        statistic=statistic,
+        surrogates=_settings(family),
     )
 
 
-def _spins(
-    spins: range, data: IncrementData, alone: Decoder, seed: int, rotation: Policy
+def _settings(null: FeatureNull) -> SurrogateSettings | None:
+    if not isinstance(null, SurrogateFeatures):
+        return None
+    modes = list(null.spectrum.modes.values())
+    return SurrogateSettings(
+        modes[0].n_modes,
+        tuple(len(basis.rows) for basis in modes),
+        max(basis.wavelength_mm for basis in modes),
+        float(null.spectrum.share.mean()),
+    )
+
+
+def _draws(
+    numbers: range,
+    data: IncrementData,
+    null: FeatureNull,
+    alone: Decoder,
+    seed: int,
+    rotation: Policy,
+    statistic: Statistic,
 ) -> tuple[slice, list[tuple[float, float, float]]]:
-    rows = [
-        increment_scores(data, alone, data.assigner.assign(spin_rotations(seed, k, rotation)))
-        for k in spins
-    ]
-    return slice(spins.start, spins.stop), rows
+    rows = [feature_scores(data, alone, *null.draw(seed, k, rotation), statistic) for k in numbers]
+    return slice(numbers.start, numbers.stop), rows
 
 
 def _chunks(n_spins: int, jobs: int) -> list[range]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from cytosurf.compute.draws import counter_generator
 from cytosurf.errors import InputError
 from cytosurf.surfaces.mesh import Mesh
 
@@ -27,7 +28,6 @@ Float64 = npt.NDArray[np.float64]
 SYMMETRIES: dict[str, float] = {"independent": 0.0, "correlated": 0.8, "symmetric": 1.0}
 
 _STEPS = 4
-# Second word of the generator's key: keeps fields apart from other draws made with the same seed.
 _STREAM = 0x4649454C44  # "FIELD"
 
 
@@ -56,7 +56,7 @@ class SurfaceSmoother:
     def __init__(self, mesh: Mesh, fwhm_mm: float) -> None:
         if not 0 < fwhm_mm < np.inf:
             raise InputError("--smoothness-mm", str(fwhm_mm), "a width in mm above 0")
-        stiffness, self.area_mm2 = _stiffness(mesh)
+        stiffness, self.area_mm2 = stiffness_matrix(mesh)
         # A step of length tau adds 2 tau to the variance of the kernel along each axis.
         tau_mm2 = (fwhm_mm / math.sqrt(8 * math.log(2))) ** 2 / (2 * _STEPS)
         system = sparse.csc_array(sparse.diags_array(self.area_mm2) + tau_mm2 * stiffness)
@@ -107,7 +107,8 @@ def random_features(
     """
     hemispheres = sorted(smoothers)
     fields = [
-        smoothers[h].noise(_generator(seed, number, "LR".index(h)), n_columns) for h in hemispheres
+        smoothers[h].noise(counter_generator(_STREAM, seed, number, "LR".index(h)), n_columns)
+        for h in hemispheres
     ]
     if len(fields) == 1 or len(fields[0]) != len(fields[1]):
         return {"independent": np.concatenate(fields)}
@@ -153,8 +154,26 @@ def planted_signal(
     return scaled
 
 
-def _stiffness(mesh: Mesh) -> tuple[sparse.csr_array, Float64]:
-    """Return the cotangent stiffness matrix and the area of each vertex in mm²."""
+def stiffness_matrix(mesh: Mesh) -> tuple[sparse.csr_array, Float64]:
+    """Return the cotangent stiffness matrix of a surface, and the area of each vertex in mm².
+
+    Parameters
+    ----------
+    mesh : Mesh
+        The surface.
+
+    Returns
+    -------
+    stiffness : (n_vertices, n_vertices) csr_array
+        Symmetric, with ``x @ stiffness @ x`` the integral of the squared slope of `x`.
+    area_mm2 : (n_vertices,) ndarray of float64
+        A third of the triangles around each vertex.
+
+    Raises
+    ------
+    InputError
+        If a vertex belongs to no triangle with an area.
+    """
     n = mesh.n_vertices
     points = mesh.vertices.astype(np.float64)
     shares_mm2 = np.repeat(mesh.face_areas() / 3, 3)
@@ -176,9 +195,3 @@ def _stiffness(mesh: Mesh) -> tuple[sparse.csr_array, Float64]:
         (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n)
     )
     return sparse.csr_array(sparse.diags_array(edges.sum(axis=1)) - edges), area_mm2
-
-
-def _generator(seed: int, number: int, hemisphere: int) -> np.random.Generator:
-    key = np.array([seed, _STREAM], dtype=np.uint64)
-    counter = np.array([0, 0, hemisphere, number], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))

@@ -13,14 +13,13 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.compute.draws import counter_generator
 from cytosurf.errors import InputError, unknown_name
 
 Policy = Literal["independent", "mirrored"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
-# Second word of the generator's key: keeps spins apart from other draws made with the same seed.
 _STREAM = 0x5350494E  # "SPIN"
-_LARGEST = 2**64 - 1
 
 
 def haar_rotation(generator: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -106,12 +105,10 @@ def spin_rotations(seed: int, k: int, policy: Policy) -> dict[str, npt.NDArray[n
     """
     if policy not in POLICIES:
         raise unknown_name("rotation policy", str(policy), POLICIES)
-    _check_whole("seed", seed)
-    _check_whole("spin number k", k)
-    left = haar_rotation(_generator(seed, k, 0))
+    left = haar_rotation(counter_generator(_STREAM, seed, k, 0))
     if policy == "mirrored":
         return {"L": left, "R": mirror_rotation(left)}
-    return {"L": left, "R": haar_rotation(_generator(seed, k, 1))}
+    return {"L": left, "R": haar_rotation(counter_generator(_STREAM, seed, k, 1))}
 
 
 def check_rotation(rotation: npt.ArrayLike, where: str) -> npt.NDArray[np.float64]:
@@ -132,17 +129,3 @@ def check_rotation(rotation: npt.ArrayLike, where: str) -> npt.NDArray[np.float6
     if np.linalg.det(matrix) < 0:
         raise InputError(where, "a reflection (determinant -1)", "a rotation (determinant 1)")
     return matrix
-
-
-def _check_whole(where: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(where, repr(value), "a whole number")
-    if not 0 <= value <= _LARGEST:
-        raise InputError(where, str(value), f"0 to {_LARGEST}")
-
-
-def _generator(seed: int, k: int, hemisphere: int) -> np.random.Generator:
-    # The draws advance the first word of the counter only, so no two spins ever overlap.
-    key = np.array([seed, _STREAM], dtype=np.uint64)
-    counter = np.array([0, 0, hemisphere, k], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))

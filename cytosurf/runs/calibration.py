@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,12 +27,17 @@ from cytosurf.errors import InputError, unknown_name
 from cytosurf.features.position import MAX_HARMONICS
 from cytosurf.nulls import SpinAssigner, check_spin_count
 from cytosurf.nulls.calibrate import (
+    LABELS,
+    STATISTICS,
+    SURROGATES,
     CalibrationPlan,
     RejectionRate,
     attainable_rate,
     calibrate_sets,
     rejection_rates,
 )
+from cytosurf.nulls.eigenmodes import cortex_modes
+from cytosurf.nulls.random_fields import SYMMETRIES
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import rotation_policies
@@ -81,7 +86,8 @@ def calibrate(
     smoothness_mm: float = 20.0,
     columns: int = 4,
     effect: float = 0.3,
-    increment: bool = False,
+    nulls: Sequence[str] = (LABELS,),
+    symmetries: Sequence[str] = tuple(SYMMETRIES),
     surface: str = "midthickness",
     baseline: str | None = None,
     space: str = "fsLR-32k",
@@ -96,10 +102,9 @@ def calibrate(
 ) -> Calibration:
     """Measure the false-positive rate and the power of the spin tests for your data.
 
-    Random feature sets that know nothing of the labels are tested as real ones are: macro-F1 and
-    its difference to the baseline by spins of the labels, under both rotation policies, and the
-    increment over position by spins of the features if asked for. The hemispheres of the features
-    are independent, correlated (0.8) or mirror images.
+    Random feature sets that know nothing of the labels are tested as real ones are, with every
+    null that is asked for and under both rotation policies. The hemispheres of the features are
+    independent, correlated (0.8) or mirror images.
 
     Parameters
     ----------
@@ -108,7 +113,7 @@ def calibrate(
     sets : int
         Random feature sets.
     spins : int
-        Spins for each feature set and rotation policy; every set has its own.
+        Spins, or surrogates, for each feature set and rotation policy; every set has its own.
     smoothness_mm : float
         FWHM in mm of the kernel that white noise on the surface is smoothed with.
     columns : int
@@ -116,9 +121,13 @@ def calibrate(
     effect : float
         For the power: correlation, 0 to 1, of each column with the smoothed indicator of one class
         (the classes in turn); the rest is random. 0 leaves the power out.
-    increment : bool
-        Whether the increment test is calibrated too, with ``harmonics:COLUMNS`` as position. It
-        takes two to three times as long as everything else.
+    nulls : sequence of {"labels", "features", "surrogates"}
+        ``"labels"``: spins of the labels, for macro-F1 and its difference to the baseline.
+        ``"features"``: spins of the features, for the difference to the baseline and for the
+        increment over position (``harmonics:COLUMNS``). ``"surrogates"``: the same two with
+        features made anew. The last two take several times as long as the first.
+    symmetries : sequence of {"independent", "correlated", "symmetric"}
+        How alike the hemispheres of the random features are.
     surface : {"midthickness", "sphere"}
         Where features are equally smooth everywhere. On the sphere a rotation does not distort
         them: the ideal case.
@@ -155,6 +164,8 @@ def calibrate(
     >>> calibration.table[["symmetry", "statistic", "rotation", "rate"]]  # doctest: +SKIP
     """
     _check_numbers(sets, spins, columns, effect)
+    _check_chosen("--nulls", nulls, STATISTICS)
+    _check_chosen("--hemispheres", symmetries, SYMMETRIES)
     if surface not in SURFACES:
         raise unknown_name("--surface", surface, SURFACES)
     folder = None if out is None else Path(out)
@@ -176,7 +187,8 @@ def calibrate(
     }
     config = make_config(options)
     (inputs,) = load_inputs([config], None, [str(target) if isinstance(target, Path) else target])
-    plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, increment)
+    chosen = (tuple(nulls), tuple(symmetries))
+    plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, chosen)
     run = _identity(config, inputs, plan, surface)
     statistics = _finished_sets(folder, run, range(sets)) if folder is not None else {}
     missing = [number for number in range(sets) if number not in statistics]
@@ -203,6 +215,14 @@ def _check_numbers(sets: int, spins: int, columns: int, effect: float) -> None:
     check_spin_count(spins)
 
 
+def _check_chosen(option: str, chosen: Sequence[str], known: Iterable[str]) -> None:
+    if isinstance(chosen, str) or not len(chosen):
+        raise InputError(option, repr(chosen), f"one or several of {', '.join(known)}")
+    for name in chosen:
+        if name not in known:
+            raise unknown_name(option, str(name), list(known))
+
+
 def _target_name(target: object) -> str:
     if isinstance(target, str | Path):
         return str(target)
@@ -216,12 +236,17 @@ def _plan(
     smoothness_mm: float,
     effect: float,
     columns: int,
-    increment: bool,
+    chosen: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> CalibrationPlan:
     """Collect what all feature sets share."""
     assigner = SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere"))
     label, n_classes = labels_to_spin(inputs)
     position = inputs.sets[config.features[0]].map
+    nulls, symmetries = chosen
+    modes = None
+    if SURROGATES in nulls:
+        midthickness = surface_meshes(inputs.space, config.hemispheres, "midthickness")
+        modes = cortex_modes(midthickness, position.valid, mirrored=assigner.mirrored)
     return CalibrationPlan(
         surfaces=surface_meshes(inputs.space, config.hemispheres, surface),
         valid=position.valid,
@@ -230,9 +255,12 @@ def _plan(
         n_planted=len(inputs.keys),
         folds=inputs.folds,
         baseline=inputs.sets[config.baseline[0]].map.values,
-        position=position.values if increment else None,
+        position=position.values,
         assigner=assigner,
         policies=rotation_policies(assigner),
+        nulls=nulls,
+        symmetries=symmetries,
+        modes=modes,
         smoothness_mm=smoothness_mm,
         n_columns=columns,
         effect=effect,
@@ -256,7 +284,9 @@ def _settings(
         "min_class_vertices": config.min_class_vertices,
         "C": config.C,
         "baseline": config.baseline[0],
-        "position": config.features[0] if plan.position is not None else None,
+        "position": config.features[0],
+        "nulls": [null for null in STATISTICS if null in plan.nulls],
+        "symmetries": list(dict.fromkeys(symmetry for _, symmetry in plan.cases)),
         "surface": surface,
         "smoothness_mm": plan.smoothness_mm,
         "columns": plan.n_columns,

@@ -1,4 +1,4 @@
-"""The increment test on named maps: the inputs of a run, tested by spins of the features."""
+"""The increment test on named maps: the inputs of a run, tested by draws of the features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf.errors import InputError
-from cytosurf.nulls.increment import IncrementData, IncrementTest, run_increment_test
+from cytosurf.nulls.eigenmodes import cortex_modes
+from cytosurf.nulls.feature_nulls import Family, check_family
+from cytosurf.nulls.increment import (
+    IncrementData,
+    IncrementTest,
+    Statistic,
+    run_increment_test,
+)
 from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.spins import SpinAssigner
 from cytosurf.runs.config import FoldConfig, make_config
@@ -24,6 +31,8 @@ def increment_test(
     spins: int = 99,
     seed: int = 0,
     rotation: Policy = "mirrored",
+    null: Family = "spins",
+    statistic: Statistic = "increment",
     folds: FoldConfig | dict[str, Any] | None = None,
     mask: str | Path | None = None,
     min_class_vertices: int = 1,
@@ -39,6 +48,11 @@ def increment_test(
     position columns nor features as smooth as these in a wrong place know. What no test can rule
     out is that more columns of position would know it too: give a larger `position` to see.
 
+    With ``null="surrogates"`` features are not spun but made anew (`cytosurf.nulls.surrogates`), a
+    null of another family: agreement of the two makes a result robust. No vertex is lost, except
+    those whose mirror vertex has no value. With ``statistic="difference"`` the features are decoded
+    without position, which is subtracted as any baseline is.
+
     Parameters
     ----------
     features : str, Path, FeatureSet or SurfaceMap
@@ -52,11 +66,15 @@ def increment_test(
     hemispheres : sequence of str
         ``("L", "R")`` or one of them.
     spins : int
-        Number of spins.
+        Number of spins, or of surrogates.
     seed : int
         Seed of folds and spins. The rotations are those of `decode` with the same seed.
     rotation : {"mirrored", "independent"}
-        How the rotations of the hemispheres go together.
+        How the draws of the hemispheres go together.
+    null : {"spins", "surrogates"}
+        Whether features are spun or made anew.
+    statistic : {"increment", "difference"}
+        Whether features are decoded beside position or on their own.
     folds : FoldConfig or dict, optional
         Options of the cross-validation, e.g. ``{"scheme": "homotopic"}``.
     mask : path-like, optional
@@ -90,7 +108,12 @@ def increment_test(
     >>> import cytosurf
     >>> test = cytosurf.increment_test("t1wt2w", "schaefer400-7networks")  # doctest: +SKIP
     >>> test.observed, test.p  # doctest: +SKIP
+    >>> again = cytosurf.increment_test(
+    ...     "t1wt2w", "schaefer400-7networks", null="surrogates"
+    ... )  # doctest: +SKIP
+    >>> again.p, again.surrogates.wavelength_mm, again.surrogates.share  # doctest: +SKIP
     """
+    check_family(null)
     given = [features] if position is None else [features, position]
     names = [_name(g, role) for g, role in zip(given, ("features", "position"), strict=False)]
     if len(set(names)) < len(names):
@@ -119,6 +142,11 @@ def increment_test(
             "position", f"{names[0]!r} is itself position", "another set", "Name one: position=..."
         )
     spun = inputs.sets[names[0]].map
+    assigner = SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere"))
+    modes = None
+    if null == "surrogates":
+        midthickness = surface_meshes(inputs.space, config.hemispheres, "midthickness")
+        modes = cortex_modes(midthickness, spun.valid, mirrored=assigner.mirrored)
     data = IncrementData(
         spun.values,
         spun.valid,
@@ -126,14 +154,17 @@ def increment_test(
         inputs.label,
         len(inputs.keys),
         inputs.folds,
-        SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere")),
+        assigner,
         C,
+        modes,
     )
     return run_increment_test(
         data,
         spins,
         seed=seed,
         rotation=rotation,
+        null=null,
+        statistic=statistic,
         jobs=jobs,
         names=(names[0], beside, config.target),
     )

@@ -9,8 +9,20 @@ from cytosurf.runs import calibration
 from tests.unit.cli.conftest import refused
 
 RATES = (
-    RejectionRate("random", "symmetric", "macro_f1", "mirrored", 40, 2, 0.05, (0.006, 0.169), 0.2),
-    RejectionRate("planted", "symmetric", "macro_f1", "mirrored", 40, 31, 0.775, (0.62, 0.89), 0.3),
+    RejectionRate(
+        "random", "symmetric", "labels", "macro_f1", "mirrored", *(40, 2), 0.05, (0.006, 0.169), 0.2
+    ),
+    RejectionRate(
+        "planted",
+        "symmetric",
+        "labels",
+        "macro_f1",
+        "mirrored",
+        *(40, 31),
+        0.775,
+        (0.62, 0.89),
+        0.3,
+    ),
 )
 SETTINGS = {
     "target": "yeo7",
@@ -43,7 +55,8 @@ def test_defaults(cytosurf, asked):
     assert (asked["sets"], asked["spins"], asked["columns"]) == (200, 99, 4)
     assert asked["target"] == "schaefer400-7networks"
     assert asked["out"] == Path("cytosurf-calibration-schaefer400-7networks")
-    assert asked["increment"] is False
+    assert asked["nulls"] == ("labels",)
+    assert asked["symmetries"] == ("independent", "correlated", "symmetric")
     assert asked["folds"] == {"n_folds": 5, "n_blocks": 100, "scheme": "blocks"}
 
 
@@ -51,9 +64,10 @@ def test_options(cytosurf, asked, tmp_path):
     """Every option arrives."""
     ended = cytosurf(
         *("calibrate", "--target", "yeo7", "--sets", 40, "--spins", 39, "--smoothness-mm", 10),
-        *("--columns", 8, "--effect", 0.5, "--increment", "--surface", "sphere", "--jobs", 1),
+        *("--columns", 8, "--effect", 0.5, "--surface", "sphere", "--jobs", 1),
         *("--seed", 3, "--scheme", "homotopic", "--out", tmp_path, "--baseline", "harmonics:8"),
         *("--mask", "region.npz", "--space", "fsLR-32k"),
+        *("--nulls", "features, surrogates", "--hemispheres", "symmetric"),
     )
     assert ended.code == 0
     expected = {
@@ -63,7 +77,8 @@ def test_options(cytosurf, asked, tmp_path):
         "smoothness_mm": 10.0,
         "columns": 8,
         "effect": 0.5,
-        "increment": True,
+        "nulls": ("features", "surrogates"),
+        "symmetries": ("symmetric",),
         "surface": "sphere",
         "jobs": 1,
         "seed": 3,
@@ -90,6 +105,9 @@ def test_bad_input_is_one_message(cytosurf, tmp_path):
     """As of any command."""
     refused(cytosurf("calibrate", "--sets", 0, "--out", tmp_path), "--sets")
     refused(cytosurf("calibrate", "--surface", "pail", "--out", tmp_path), "--surface")
+    refused(cytosurf("calibrate", "--nulls", "spins", "--out", tmp_path), "--nulls")
+    refused(cytosurf("calibrate", "--nulls", ",", "--out", tmp_path), "--nulls")
+    refused(cytosurf("calibrate", "--hemispheres", "L,R", "--out", tmp_path), "--hemispheres")
 
 
 def test_help(cytosurf):

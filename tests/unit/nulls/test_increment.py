@@ -10,12 +10,15 @@ from sklearn.metrics import f1_score
 from cytosurf.decoding.crossval import UNLABELLED, count_labels, decode_labels, make_decoder
 from cytosurf.decoding.folds import Folds
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.nulls.increment import IncrementData, run_increment_test, spun_design
+from cytosurf.nulls.eigenmodes import cortex_modes
+from cytosurf.nulls.feature_nulls import filled
+from cytosurf.nulls.increment import IncrementData, run_increment_test
 from cytosurf.nulls.pvalues import SpinPValue, clopper_pearson
 from cytosurf.nulls.rotations import spin_rotations
 from cytosurf.nulls.spin_test import SpinTest, run_spins
 from cytosurf.nulls.spins import SpinAssigner
 from cytosurf.nulls.statistics import fold_mean_macro_f1
+from cytosurf.nulls.surrogates import feature_spectrum, surrogate_features
 from cytosurf.surfaces.mesh import Mesh
 from tests.unit.nulls.oracles import brute_force
 
@@ -132,6 +135,75 @@ class TestWhatItConcludes:
         assert SpinPValue.from_null(float(score), null).p == 0.05
 
 
+class TestSurrogates:
+    """Features made anew instead of spun."""
+
+    @pytest.fixture
+    def with_modes(self, data, toy_spheres):
+        """Return the data with modes; the ring cuts spheres in two, of which one half has them."""
+        with pytest.warns(CytosurfWarning, match="are left out by surrogates: they are not conn"):
+            modes = cortex_modes(toy_spheres, data.valid, degree=5, mirrored=True)
+        return dataclasses.replace(data, modes=modes)
+
+    @pytest.mark.parametrize("rotation", ["mirrored", "independent"])
+    @pytest.mark.parametrize("statistic", ["increment", "difference"])
+    def test_each_draw(self, with_modes, rotation, statistic):
+        """Is decoded as real features are, on the vertices with modes."""
+        data = with_modes
+        result = run_increment_test(
+            data, 19, seed=4, rotation=rotation, null="surrogates", statistic=statistic
+        )
+        spectrum = feature_spectrum(data.features, data.modes)
+        label = np.where(spectrum.valid, data.label, UNLABELLED)
+        alone = mean_f1(data.position, label, data.folds)
+        assert result.score_position == pytest.approx(alone)
+        real = np.where(spectrum.valid[:, None], data.features, 0)
+        drawn = [surrogate_features(spectrum, data.assigner, 4, k, rotation) for k in (0, 7)]
+        values = []
+        for x in [real, *drawn]:
+            design = x if statistic == "difference" else np.hstack([data.position, x])
+            values.append(mean_f1(design, label, data.folds) - alone)
+        assert result.observed == pytest.approx(values[0], abs=2e-3)
+        np.testing.assert_allclose(result.null[[0, 7]], values[1:], atol=2e-3)
+        assert (result.family, result.statistic) == ("surrogates", statistic)
+        expected = spectrum.valid[data.label >= 0].mean()
+        np.testing.assert_allclose(result.kept, expected)
+        assert expected == pytest.approx(0.5)
+
+    def test_how_they_were_made(self, with_modes):
+        """Modes, size of the mesh, shortest wave and what it holds."""
+        made = run_increment_test(with_modes, 19, null="surrogates").surrogates
+        assert made.n_modes == 35
+        assert made.n_vertices == tuple(len(m.rows) for m in with_modes.modes.values())
+        assert made.wavelength_mm == with_modes.modes["L"].wavelength_mm
+        assert 0.05 < made.share < 0.95
+        assert run_increment_test(with_modes, 19).surrogates is None
+
+    def test_they_conclude_as_spins_do(self, with_modes):
+        """Features that know more are found, a copy of position is not."""
+        assert run_increment_test(with_modes, 19, null="surrogates").p == 0.05
+        copy = np.hstack([with_modes.position, with_modes.position**3])
+        same = dataclasses.replace(with_modes, features=copy, position=copy)
+        assert run_increment_test(same, 19, null="surrogates").p > 0.3
+
+    @pytest.mark.slow
+    def test_number_of_processes(self, with_modes):
+        """One or two, the same bits."""
+        one, two = (
+            run_increment_test(with_modes, 19, jobs=jobs, null="surrogates") for jobs in (1, 2)
+        )
+        np.testing.assert_array_equal(one.null, two.null)
+
+    def test_bad_input(self, data, with_modes):
+        """Unknown names, and surrogates without modes."""
+        with pytest.raises(InputError, match="null: found 'moran'"):
+            run_increment_test(with_modes, 19, null="moran")
+        with pytest.raises(InputError, match="statistic: found 'score'"):
+            run_increment_test(with_modes, 19, statistic="score")
+        with pytest.raises(InputError, match="null: found surrogates without modes"):
+            run_increment_test(data, 19, null="surrogates")
+
+
 class TestWhatDoesNotMatter:
     """Invariances."""
 
@@ -159,7 +231,7 @@ class TestWhatDoesNotMatter:
     def test_inputs_are_left_alone(self, data):
         """The caller's features are not written to."""
         before = data.features.copy()
-        spun_design(data.features, data.position, np.zeros(1284, np.int32), data.valid)
+        filled(data.features, np.zeros(1284, np.int32), data.valid)
         run_increment_test(data, 19)
         np.testing.assert_array_equal(data.features, before)
 

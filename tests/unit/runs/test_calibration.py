@@ -59,13 +59,15 @@ def test_is_public():
 
 def test_what_is_written(run, toy_cortex, tmp_path):
     """Rates as a table and as JSON, settings with them, one file for each set."""
-    result = run(out=tmp_path, effect=0.5, increment=True)
+    result = run(out=tmp_path, effect=0.5, nulls=("labels", "features", "surrogates"))
     content = json.loads((tmp_path / "calibration.json").read_text())
     assert content["settings"] == result.settings
     assert content["settings"]["attainable_rate"] == 0.0
     assert content["settings"]["position"] == "harmonics:2"
     assert content["settings"]["baseline"] == "coordinates"
-    assert len(content["rates"]) == len(result.rates) == 6 * 3 * 2
+    assert content["settings"]["nulls"] == ["labels", "features", "surrogates"]
+    assert content["settings"]["symmetries"] == ["independent", "correlated", "symmetric"]
+    assert len(content["rates"]) == len(result.rates) == 6 * 6 * 2
     written = pd.read_csv(tmp_path / "calibration.tsv", sep="\t")
     pd.testing.assert_frame_equal(written, result.table)
     assert set(written["kind"]) == {"random", "planted"}

@@ -8,6 +8,7 @@ import pytest
 import cytosurf
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features.position import harmonics
+from cytosurf.nulls.eigenmodes import cortex_modes
 from cytosurf.nulls.increment import IncrementData, run_increment_test
 from cytosurf.nulls.rotations import spin_rotations
 from cytosurf.nulls.spins import SpinAssigner
@@ -86,6 +87,27 @@ def test_one_hemisphere_and_a_mask(run, toy_cortex, tmp_path):
     assert small.kept[0] == pytest.approx(toy_cortex.cortex()[index][analysed].mean())
 
 
+def test_surrogates_and_the_plain_test(run, toy_cortex):
+    """By name; modes are those of the midthickness where the features are valid."""
+    result = run(null="surrogates")
+    modes = cortex_modes(
+        {h: toy_cortex.toy_mesh(h, "midthickness") for h in "LR"},
+        toy_cortex.cortex(),
+        mirrored=True,
+    )
+    assert result.family == "surrogates"
+    assert result.surrogates.n_vertices == tuple(len(m.rows) for m in modes.values())
+    assert result.surrogates.wavelength_mm == modes["L"].wavelength_mm
+    assert result.kept.min() > 0.95
+    plain = run(statistic="difference", position="coordinates")
+    assert (plain.statistic, plain.position, plain.surrogates) == (
+        "difference",
+        "coordinates",
+        None,
+    )
+    assert plain.score == pytest.approx(run(statistic="difference").score)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -94,6 +116,8 @@ def test_one_hemisphere_and_a_mask(run, toy_cortex, tmp_path):
         ({"spins": 0}, "--spins: found 0"),
         ({"spins": -1}, "spins"),
         ({"rotation": "random"}, "rotation policy"),
+        ({"null": "moran"}, "null: found 'moran'"),
+        ({"statistic": "f1"}, "statistic: found 'f1'"),
         ({"position": "nowhere"}, "nowhere"),
         ({"C": 0.0}, "C: found 0"),
         ({"jobs": 0}, "--jobs"),
