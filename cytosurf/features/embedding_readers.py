@@ -1,0 +1,279 @@
+"""Tables of other programs, read some rows at a time: npz, HDF5, parquet, csv and tsv.
+
+Array files (npz, HDF5) are read by the names of their arrays, tables (parquet, csv, tsv) by those
+of their columns; the user says which. Nothing is unpickled, and no file is held as a whole.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.errors import InputError, unknown_name
+from cytosurf.features.embedding_writing import EmbeddingChunk
+from cytosurf.surfaces.parts import reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Read = Callable[[int], npt.NDArray[Any]]  # the next rows, at most so many
+
+ROWS = 4096
+ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5", ".he5")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+TEXT_SUFFIXES = (".csv", ".tsv")
+SUFFIXES = (*ARRAY_SUFFIXES, *PARQUET_SUFFIXES, *TEXT_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the user calls the parts of a table.
+
+    Attributes
+    ----------
+    points : tuple of str
+        One array (n, 3) or three arrays or columns x, y, z.
+    features : tuple of str
+        Arrays (n, d) or (n,), or columns; ``*`` and ``?`` stand for any characters in names of
+        columns. A column of a parquet file may hold lists.
+    ids : str or None
+        An array or column of ids.
+    """
+
+    points: tuple[str, ...]
+    features: tuple[str, ...]
+    ids: str | None = None
+
+
+def read_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
+    """Give the rows of a file of another program, in order.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An existing ``.npz``, ``.h5``, ``.hdf5``, ``.parquet``, ``.csv`` or ``.tsv`` file.
+    names : Names
+        The arrays or columns to read.
+
+    Yields
+    ------
+    EmbeddingChunk
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or of another kind, an array or column is missing or holds no
+        numbers, or rows differ in length.
+    """
+    suffix = path.suffix.lower()
+    readers = dict.fromkeys(TEXT_SUFFIXES, _text_chunks)
+    readers |= dict.fromkeys(PARQUET_SUFFIXES, _parquet_chunks)
+    readers |= dict.fromkeys(ARRAY_SUFFIXES, _hdf5_chunks) | {".npz": _npz_chunks}
+    if suffix not in readers:
+        raise InputError(str(path), f"the ending {suffix!r}", f"one of {', '.join(SUFFIXES)}")
+    with reading(path, f"a whole {suffix} file"):
+        yield from readers[suffix](path, names)
+
+
+def _npz_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
+    with zipfile.ZipFile(path) as archive, ExitStack() as stack:
+        known = {name.removesuffix(".npy"): name for name in archive.namelist()}
+
+        def find(name: str) -> tuple[int, Read]:
+            if name not in known:
+                raise unknown_name(f"{path}, arrays", name, known)
+            stream = stack.enter_context(archive.open(known[name]))
+            return _npy_rows(stream, f"{path}, array {name}")  # type: ignore[arg-type]
+
+        yield from _array_chunks(path, names, find)
+
+
+def _npy_rows(stream: BinaryIO, where: str) -> tuple[int, Read]:
+    """Return the number of rows of an array in an npz, and what reads the next of them."""
+    version = np.lib.format.read_magic(stream)
+    header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if header is None:
+        raise InputError(where, f"version {version} of the npy format", "version 1 or 2")
+    shape, by_columns, dtype = header(stream)
+    if dtype.hasobject:
+        raise InputError(
+            where,
+            "an object array (pickled)",
+            "an array of numbers or text",
+            "Save numbers, and ids as text: np.array(ids).astype(str).",
+        )
+    if not shape:
+        raise InputError(where, "a single number", "an array with one row per point")
+    if by_columns and len(shape) > 1:
+        raise InputError(
+            where,
+            "an array stored by columns",
+            "one stored by rows, which can be read in parts",
+            "Save it with np.ascontiguousarray(array).",
+        )
+    width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+
+    def read(n_rows: int) -> npt.NDArray[Any]:
+        content = stream.read(n_rows * width)
+        return np.frombuffer(content, dtype).reshape(-1, *shape[1:])
+
+    return shape[0], read
+
+
+def _hdf5_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        known: list[str] = []
+        file.visititems(lambda n, thing: known.append(n) if hasattr(thing, "shape") else None)
+
+        def find(name: str) -> tuple[int, Read]:
+            if name.strip("/") not in known:
+                raise unknown_name(f"{path}, datasets", name, known)
+            return _dataset_rows(file[name], f"{path}, dataset {name}")
+
+        yield from _array_chunks(path, names, find)
+
+
+def _dataset_rows(dataset: Any, where: str) -> tuple[int, Read]:
+    """Return the number of rows of a dataset, and what reads the next of them."""
+    import h5py
+
+    text = h5py.check_string_dtype(dataset.dtype) is not None
+    if not dataset.shape or (dataset.dtype.kind not in "biuf" and not text):
+        found = f"{dataset.dtype} of shape {dataset.shape}"
+        raise InputError(where, found, "numbers or text with one row per point")
+    source = dataset.asstr() if text else dataset
+    rows = iter(range(0, dataset.shape[0], ROWS))
+
+    def read(n_rows: int) -> npt.NDArray[Any]:
+        start = next(rows)
+        part: npt.NDArray[Any] = source[start : start + n_rows]
+        return part
+
+    return dataset.shape[0], read
+
+
+def _array_chunks(
+    path: Path, names: Names, find: Callable[[str], tuple[int, Read]]
+) -> Iterator[EmbeddingChunk]:
+    """Give the rows of named arrays side by side."""
+    wanted = [*names.points, *names.features, *([names.ids] if names.ids else [])]
+    found = {name: find(name) for name in wanted}
+    lengths = {name: n_rows for name, (n_rows, _) in found.items()}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{name} {n:,}" for name, n in lengths.items())
+        raise InputError(str(path), f"arrays of different lengths ({counts} rows)", "one length")
+    for _ in range(0, lengths[names.points[0]], ROWS):
+        part = {name: read(ROWS) for name, (_, read) in found.items()}
+        points = _beside(path, [part[name] for name in names.points])
+        features = _beside(path, [part[name] for name in names.features])
+        yield EmbeddingChunk(points, features, part[names.ids] if names.ids else None)
+
+
+def _beside(path: Path, arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    for array in arrays:
+        if array.ndim > 2 or array.dtype.kind not in "biuf":
+            found = f"{array.dtype} array of shape (n, {', '.join(map(str, array.shape[1:]))})"
+            raise InputError(str(path), found, "numbers, (n, columns) or (n,)")
+    return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
+
+
+def _parquet_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise InputError(
+            str(path), "no pyarrow to read it with", "pyarrow", "pip install 'cytosurf[parquet]'"
+        ) from None
+    with parquet.ParquetFile(path) as file:
+        points, features = _chosen(path, names, file.schema_arrow.names)
+        wanted = [*points, *features, *([names.ids] if names.ids else [])]
+        for batch in file.iter_batches(batch_size=ROWS, columns=wanted):
+            yield _chunk_of(path, batch.to_pandas(), points, features, names.ids)
+
+
+def _text_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
+    import pandas as pd
+
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    with pd.read_csv(path, sep=separator, chunksize=ROWS, encoding="utf-8-sig") as parts:
+        for part in parts:
+            points, features = _chosen(path, names, [str(c) for c in part.columns])
+            yield _chunk_of(path, part, points, features, names.ids)
+
+
+def _chosen(path: Path, names: Names, columns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the columns of the points, and those of the features that names and patterns fit."""
+    for name in (*names.points, *([names.ids] if names.ids else [])):
+        if name not in columns:
+            raise _missing(path, name, columns)
+    taken = {*names.points, names.ids}
+    features: dict[str, None] = {}
+    for pattern in names.features:
+        if pattern in columns:
+            fitting = [pattern]
+        else:
+            free = (column for column in columns if column not in taken)
+            fitting = [column for column in free if fnmatch.fnmatchcase(column, pattern)]
+        if not fitting:
+            raise _missing(path, pattern, columns)
+        features |= dict.fromkeys(fitting)
+    return list(names.points), list(features)
+
+
+def _missing(path: Path, name: str, columns: Sequence[str]) -> InputError:
+    most = 12  # names in the message: a table has hundreds of columns
+    shown = ", ".join(columns[:most]) + (f", ... ({len(columns)})" if len(columns) > most else "")
+    return InputError(
+        str(path), f"no column {name!r}", f"one of its columns: {shown}", "Name the right one."
+    )
+
+
+def _chunk_of(
+    path: Path, part: pd.DataFrame, points: list[str], features: list[str], ids: str | None
+) -> EmbeddingChunk:
+    for column in points:
+        _check_numbers(path, part[column], column)
+    return EmbeddingChunk(
+        part[points].to_numpy(dtype=np.float64),
+        _feature_rows(path, part, features),
+        part[ids].to_numpy() if ids else None,
+    )
+
+
+def _feature_rows(path: Path, part: pd.DataFrame, features: list[str]) -> npt.NDArray[Any]:
+    """Return the features of some rows: columns of numbers, or one column of lists."""
+    if len(features) == 1 and part[features[0]].dtype == object and len(part):
+        rows = part[features[0]].tolist()
+        lengths = {len(row) if isinstance(row, list | np.ndarray) else -1 for row in rows}
+        if len(lengths) == 1 and -1 not in lengths:
+            return np.array(rows)
+        if -1 not in lengths:
+            found = f"lists of {min(lengths)} to {max(lengths)} numbers in column {features[0]!r}"
+            raise InputError(str(path), found, "lists of one length")
+    for column in features:
+        _check_numbers(path, part[column], column)
+    return part[features].to_numpy(dtype=np.float64)
+
+
+def _check_numbers(path: Path, column: pd.Series[Any], name: str) -> None:
+    if column.dtype.kind in "biuf":
+        return
+    raise InputError(
+        str(path),
+        f"text in column {name!r} (such as {next(iter(column))!r})",
+        "numbers",
+        "Name the columns of the features, or leave this one out.",
+    )

@@ -1,0 +1,237 @@
+"""Embeddings as a feature set, ``embedding:FILE``, and as maps in files.
+
+As a feature set they obey the rules of every other: all columns are carried to the space of the
+run with masked weights, and ``embedding:FILE:pcaD`` fits its components there. For maps in files,
+components are fitted on the midsurface, before they are carried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cytosurf._version import __version__
+from cytosurf.compute.files import file_sha256, write_text
+from cytosurf.errors import InputError
+from cytosurf.features.cortex import on_cortex
+from cytosurf.features.embedding_assign import (
+    MAX_DISTANCE_MM,
+    AssignedEmbeddings,
+    assign_to_midsurface,
+)
+from cytosurf.features.embedding_table import EmbeddingTable
+from cytosurf.features.sets import FeatureSet
+from cytosurf.surfaces.io import read_mesh, write_map
+from cytosurf.surfaces.maps import SurfaceMap
+from cytosurf.surfaces.mesh import Mesh
+from cytosurf.surfaces.midsurface import Method
+from cytosurf.surfaces.outputs import output_template, sidecar, with_hemisphere
+from cytosurf.surfaces.resample import resample
+from cytosurf.surfaces.routes import spheres_used
+from cytosurf.surfaces.space import Space
+from cytosurf.surfaces.templates import BIGBRAIN, FSLR_32K, greyordinate_mask
+from cytosurf.targets.files import hemisphere_paths
+from cytosurf.targets.target import sphere_sources
+
+PREFIX = "embedding:"
+COLUMNS_AT_ONCE = 64  # that are carried together: a block of them in float64 is 170 MB
+
+
+def embedding_features(text: str, space: Space) -> FeatureSet:
+    """Load a table of embeddings as a feature set.
+
+    Every vertex of the midsurface takes the nearest point (the published rule) at most 5 mm away;
+    the medial wall, by the mask of BrainSpace, has no features. For other rules map the table to a
+    file (`map_embeddings`) and decode that.
+
+    Parameters
+    ----------
+    text : str
+        ``"embedding:FILE"``, a table that `cytosurf embeddings import` or `EmbeddingTable.write`
+        made.
+    space : Space
+        Where the values are wanted.
+
+    Returns
+    -------
+    FeatureSet
+        Features that are the same everywhere are left out, with a note.
+
+    Raises
+    ------
+    InputError
+        If the file is no table, or its points do not lie near the midsurface.
+    """
+    path = text.removeprefix(PREFIX)
+    table = EmbeddingTable.open(path)
+    assigned = assign_to_midsurface(table)
+    surface_map, notes = _without_constants(assigned.features), assigned.notes
+    n_left_out = len(assigned.features.columns) - len(surface_map.columns)
+    if n_left_out:
+        notes += (f"{n_left_out} features are the same at every vertex and are left out",)
+    native = surface_map.space
+    if native != space:
+        surface_map = carried_in_blocks(surface_map, space)
+        notes += (f"resampled from {native} with weights over valid vertices only",)
+    sources = (f"file:{path}", "bigbrainwarp", *sphere_sources(native, space))
+    features = FeatureSet(text, surface_map, tuple(dict.fromkeys(sources)), notes)
+    cortex = on_cortex(features).map.valid
+    return replace(features, map=replace(surface_map, valid=surface_map.valid & cortex))
+
+
+def map_embeddings(
+    table: str | os.PathLike[str],
+    to: Space,
+    out: str | os.PathLike[str],
+    *,
+    n_components: int | None = None,
+    method: Method = "nearest",
+    k: int | None = None,
+    sigma_mm: float = 1.0,
+    max_distance_mm: float = MAX_DISTANCE_MM,
+    midsurface: str | None = None,
+    mesh_space: Space = BIGBRAIN,
+    tolerance_mm: float | None = None,
+) -> list[Path]:
+    """Carry a table of embeddings to a space, and write maps of features and of distances.
+
+    Parameters
+    ----------
+    table : path-like
+        The table.
+    to : Space
+        Where it goes.
+    out : path-like
+        File to write, as in `cytosurf.surfaces.map_files`; the map of distances has
+        ``_desc-distance`` in its name.
+    n_components : int, optional
+        Write so many principal components in place of the features, fitted on the midsurface.
+    method, k, sigma_mm, max_distance_mm, tolerance_mm : optional
+        See `assign_to_midsurface`.
+    midsurface : str, optional
+        The user's own midsurface in the space of the points: a GIFTI file of each hemisphere,
+        ``{hemi}`` for L and R in its name.
+    mesh_space : Space
+        The mesh of that midsurface.
+
+    Returns
+    -------
+    list of Path
+        Maps of features, maps of distances (mm), and a JSON file beside each.
+
+    Raises
+    ------
+    InputError
+        As `assign_to_midsurface`, and if a name cannot be written.
+    """
+    template = output_template(Path(out), False, to)
+    opened = EmbeddingTable.open(table)
+    assigned = assign_to_midsurface(
+        opened,
+        method=method,
+        k=k,
+        sigma_mm=sigma_mm,
+        max_distance_mm=max_distance_mm,
+        n_components=n_components,
+        midsurfaces=_read_midsurfaces(midsurface) if midsurface else None,
+        mesh_space=mesh_space,
+        tolerance_mm=tolerance_mm,
+    )
+    record = _record(Path(table), opened, assigned, to)
+    record["Assignment"] = {
+        "Method": method,
+        "K": k,
+        "SigmaMM": sigma_mm if method == "gaussian" else None,
+        "MaxDistanceMM": max_distance_mm if np.isfinite(max_distance_mm) else None,
+        "Midsurface": midsurface or f"BigBrain midsurface, {opened.space}",
+    }
+    written = []
+    for kind, surface_map in (("", assigned.features), ("desc-distance", assigned.distance)):
+        carried = carried_in_blocks(surface_map, to)
+        name = with_hemisphere(_with_entity(template, kind), carried.hemispheres)
+        mask = None
+        if name.name.endswith(".nii"):
+            name = _with_entity(template, kind)
+            mask = greyordinate_mask(carried.hemispheres) if to == FSLR_32K else None
+        about = {"Description": f"{kind or 'features'} of embeddings on {to}"} | record
+        for file in write_map(carried, name, mask=mask):
+            written += [file, write_text(sidecar(file), json.dumps(about, indent=2) + "\n")]
+    return written
+
+
+def carried_in_blocks(surface_map: SurfaceMap, to: Space) -> SurfaceMap:
+    """Return what `resample` does, with memory for some columns at a time.
+
+    Parameters
+    ----------
+    surface_map : SurfaceMap
+        A map of many columns.
+    to : Space
+        Where it goes.
+    """
+    if surface_map.space == to:
+        return surface_map
+    parts, columns = [], surface_map.columns
+    for start in range(0, len(columns), COLUMNS_AT_ONCE):
+        block = slice(start, start + COLUMNS_AT_ONCE)
+        part = replace(surface_map, values=surface_map.values[:, block], columns=columns[block])
+        parts.append(resample(part, to))
+    values = np.concatenate([part.values for part in parts], axis=1)
+    return SurfaceMap(values, to, columns, parts[0].valid, surface_map.hemispheres)
+
+
+def _without_constants(surface_map: SurfaceMap) -> SurfaceMap:
+    """Leave out columns with one value only, such as units of a network that never fire."""
+    inside = surface_map.values[surface_map.valid]
+    varies = inside.min(axis=0) != inside.max(axis=0)
+    if varies.all() or not varies.any():
+        return surface_map
+    columns = tuple(c for c, keep in zip(surface_map.columns, varies, strict=True) if keep)
+    return replace(surface_map, values=surface_map.values[:, varies], columns=columns)
+
+
+def _read_midsurfaces(text: str) -> Mapping[str, Mesh]:
+    paths = hemisphere_paths(text)
+    if len(paths) != 2:
+        raise InputError(
+            "midsurface", text, "a file of each hemisphere", "Write {hemi} for L and R in its name."
+        )
+    return {h: read_mesh(path, hemisphere=h) for h, path in zip("LR", paths, strict=True)}
+
+
+def _with_entity(template: Path, entity: str) -> Path:
+    """Put an entity before the last part of a name."""
+    if not entity:
+        return template
+    stem, middle, suffix = template.name.rsplit(".", 2)
+    head, _, kind = stem.rpartition("_")
+    stem = f"{head}_{entity}_{kind}" if head else f"{kind}_{entity}"
+    return template.with_name(f"{stem}.{middle}.{suffix}")
+
+
+def _record(
+    path: Path, table: EmbeddingTable, assigned: AssignedEmbeddings, to: Space
+) -> dict[str, Any]:
+    native, sides = assigned.features.space, assigned.features.hemispheres
+    explained = assigned.explained
+    return {
+        "Space": to.template,
+        "Density": to.density,
+        "SourceSpace": table.space,
+        "Table": {
+            "File": path.name,
+            "SHA256": file_sha256(path),
+            "Points": len(table),
+            "Features": table.n_features,
+        },
+        "Components": None if explained is None else explained.round(6).tolist(),
+        "Notes": list(assigned.notes),
+        "Steps": spheres_used(native, to, hemispheres=sides) if native != to else [],
+        "GeneratedBy": [{"Name": "cytosurf", "Version": __version__}],
+    }
