@@ -6,6 +6,7 @@
     harmonics:32
     neighbourhood:pca32+coordinates
     thickness_hemi-{hemi}.func.gii+my_parcels.csv@schaefer400:pca2
+    embedding:patches.h5:pca32
 
 A ``+`` in a path is a separator, unless the whole text is the path of one file.
 """
@@ -19,6 +20,8 @@ from pathlib import Path
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.features import bigbrain, position
 from cytosurf.features.embedded import CIRCULAR, embedded_loader
+from cytosurf.features.embedding_set import PREFIX as EMBEDDING
+from cytosurf.features.embedding_set import embedding_features
 from cytosurf.features.files import FEATURE_SUFFIXES, file_features
 from cytosurf.features.names import known_features
 from cytosurf.features.neighbourhood import neighbourhood
@@ -28,10 +31,9 @@ from cytosurf.surfaces.space import Space
 from cytosurf.targets.embedded import FSLR32K
 from cytosurf.targets.files import looks_like_file
 
-EMBEDDING = "embedding:"
 _MICROSTRUCTURE = ("t1wt2w", "thickness", "curvature", "mpc_gradient0", "mpc_gradient1")
 
-# Every name of `names.FEATURE_NAMES` but harmonics:N, which takes a number.
+# Every name of `names.FEATURE_NAMES` but harmonics:N and embedding:FILE, which take something.
 FEATURES: dict[str, Callable[[Space], FeatureSet]] = {
     "coordinates": position.coordinates,
     "coordinates:mirrored": position.mirrored_coordinates,
@@ -128,14 +130,8 @@ def check_feature_name(name: str, where: str) -> None:
     """
     for term in [name] if Path(name).is_file() else name.split("+"):
         base, _ = _split_components(term.strip())
-        if base.startswith(EMBEDDING) and not Path(base).is_file():
-            raise InputError(
-                where,
-                repr(base),
-                f"one of {', '.join(sorted(known_features()))}",
-                "Embedding files (embedding:FILE) are not part of this version; save the values "
-                "as .npz and give that file.",
-            )
+        if base.startswith(EMBEDDING) and base != EMBEDDING:
+            continue
         is_file = looks_like_file(base, FEATURE_SUFFIXES) or "@" in base
         if base not in FEATURES and not base.startswith("harmonics:") and not is_file:
             raise unknown_name(where, base, known_features())
@@ -177,6 +173,8 @@ def _load_base(base: str, space: Space) -> FeatureSet:
         return FEATURES[base](space)
     if base.startswith("harmonics:"):
         return position.harmonics(_count(base, base.partition(":")[2]), space)
+    if base.startswith(EMBEDDING):
+        return embedding_features(base, space)
     return file_features(base, space)
 
 
