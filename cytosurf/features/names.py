@@ -12,6 +12,7 @@ FEATURE_NAMES: dict[str, str] = {
     "profiles": "BigBrain staining intensity at 18 depths, pial to white",
     "neighbourhood": "mean and SD of the 18 depths over a geodesic disc of 5 mm: 36 columns",
     "layers": "thickness of cortical layers I to VI of BigBrain in mm",
+    "embedding:FILE": "a table of features at points in the brain; vertices take the nearest",
     "microstructure": "embedded: T1w/T2w, thickness, curvature, two microstructural gradients",
     "t1wt2w": "embedded: T1w/T2w ratio",
     "thickness": "embedded: cortical thickness in mm",

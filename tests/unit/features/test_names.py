@@ -10,7 +10,7 @@ from cytosurf.features.registry import FEATURES
 def test_every_loader_has_one_line_of_description():
     """The list for --help: all names, short, without line breaks."""
     known = known_features()
-    assert {"harmonics:N", *FEATURES} == set(known)
+    assert {"harmonics:N", "embedding:FILE", *FEATURES} == set(known)
     assert all(0 < len(text) <= 90 and "\n" not in text for text in known.values())
 
 
