@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,8 +15,8 @@ def map_command(
         list[Path],
         typer.Argument(
             metavar="IN...",
-            help="One file, or a left and a right one: GIFTI, CIFTI or FreeSurfer. "
-            ".label.gii, .dlabel.nii and .annot are labels. Or volumes: NIfTI.",
+            help="One file, or a left and a right one, or several such: GIFTI, CIFTI or "
+            "FreeSurfer. .label.gii, .dlabel.nii and .annot are labels. Or volumes: NIfTI.",
         ),
     ],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Such as fsLR-32k.")],
@@ -26,12 +26,33 @@ def map_command(
             "--out",
             metavar="FILE",
             help="File to write (.func.gii, .shape.gii, .label.gii, .dscalar.nii, .dlabel.nii), "
-            "or the beginning of its name.",
+            "or the beginning of its name; for several maps, a folder.",
         ),
     ],
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="SPACE", help="Needed where the files do not say it."),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="barycentric (default), adaptive (with vertex areas; best to a coarser mesh) or "
+            "nearest.",
+        ),
+    ] = None,
+    areas: Annotated[
+        str | None,
+        typer.Option("--areas", help="Of adaptive: midsurface (default) or sphere."),
+    ] = None,
+    mask: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mask",
+            metavar="FILE",
+            help="A map above 0 at the vertices that count, on the mesh of IN; once, or for "
+            "left and right.",
+        ),
     ] = None,
     unmasked: Annotated[
         bool,
@@ -65,6 +86,7 @@ def map_command(
 ) -> None:
     """Carry a map or labels to another space; a JSON file beside each result says how.
 
+    Several maps at once go into a folder, called as before but for the entities of the new space.
     CIFTI files of fsLR-32k hold the standard 59,412 cortical greyordinates of HCP files, less
     those where a map has no value.
 
@@ -73,10 +95,11 @@ def map_command(
 
     Example: cytosurf map pet.nii.gz --from MNI152NLin2009cAsym --to fsLR-32k --out pet
     """
-    from cytosurf.surfaces.mapping import map_file
+    from cytosurf.surfaces.mapping import map_files
     from cytosurf.surfaces.space import Space
-    from cytosurf.surfaces.volume_files import map_inputs_as_volumes
+    from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
+    refuse_for_volumes(inputs, method=method, areas=areas, mask=mask)
     volume_options = {
         "method": interpolation,
         "n_samples": samples,
@@ -95,6 +118,12 @@ def map_command(
         for path in written:
             typer.echo(path)
         return
+    options: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
+    given = {name: value for name, value in options.items() if value}
     came_from = Space.parse(source) if source else None
-    for path in map_file(inputs, Space.parse(to), out, source=came_from, masked=not unmasked):
+    with naming_options(options):
+        written = map_files(
+            inputs, Space.parse(to), out, source=came_from, masked=not unmasked, **given
+        )
+    for path in written:
         typer.echo(path)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         write_mesh,
         write_parcellation,
     )
-    from cytosurf.surfaces.mapping import map_file
+    from cytosurf.surfaces.mapping import map_files
     from cytosurf.surfaces.maps import Parcellation, SurfaceMap, hemisphere_rows
     from cytosurf.surfaces.mesh import Mesh
     from cytosurf.surfaces.nilearn import (
@@ -60,7 +60,7 @@ __all__ = [
     "labels_from_loadings",
     "labels_from_surface_image",
     "load_mesh",
-    "map_file",
+    "map_files",
     "masked_weights",
     "midsurface_areas",
     "nearest_weights",
@@ -97,7 +97,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_mesh",
             "write_parcellation",
         ],
-        "mapping": ["map_file"],
+        "mapping": ["map_files"],
         "maps": ["Parcellation", "SurfaceMap", "hemisphere_rows"],
         "mesh": ["Mesh"],
         "nilearn": [

@@ -1,6 +1,6 @@
 """GIFTI: surfaces, maps and labels of one hemisphere, as nibabel, nilearn and Workbench use them.
 
-Arrays are written as float32 and int32, base64 with gzip, with the hemisphere in
+Arrays are written as float32 and int32, deflated and in base64, with the hemisphere in
 ``AnatomicalStructurePrimary``. A vertex that is not valid has NaN in every column: GIFTI has no
 mask, and a zero would be a value.
 """
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import InputError
+from cytosurf.surfaces.gifti_data import empty_array, gifti_bytes, parse_gifti
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.parts import (
     SIDES,
@@ -138,7 +139,8 @@ def map_part(path: str | os.PathLike[str]) -> Part:
             str(file), "a surface", "a map of values", "Give a .func.gii or .shape.gii."
         )
     columns = tuple(_column(array, i) for i, array in enumerate(image.darrays))
-    values = np.stack([np.asarray(a, np.float32) for a in _vectors(image, file)], axis=1)
+    # Columns are contiguous: so they come, and so they are carried and written.
+    values = np.array([np.asarray(a, np.float32) for a in _vectors(image, file)]).T
     return Part(
         file, values, _stated_hemisphere(image, file), space_from_metadata(image.meta), columns
     )
@@ -238,12 +240,10 @@ def write_map_file(
     is_shape = path.name.endswith(".shape.gii")
     intent = "NIFTI_INTENT_SHAPE" if is_shape else "NIFTI_INTENT_NORMAL"
     arrays = [
-        nib.gifti.GiftiDataArray(
-            np.ascontiguousarray(column), intent, "NIFTI_TYPE_FLOAT32", meta={"Name": name}
-        )
-        for column, name in zip(values.T, columns, strict=True)
+        empty_array(values.shape[:1], intent, "NIFTI_TYPE_FLOAT32", {"Name": name})
+        for name in columns
     ]
-    _save(arrays, hemisphere, path, space)
+    _save(arrays, list(values.T), hemisphere, path, space)
 
 
 def write_label_file(
@@ -259,26 +259,27 @@ def write_label_file(
         label = nib.gifti.GiftiLabel(key, *label_colour(key))
         label.label = name
         table.labels.append(label)
-    array = nib.gifti.GiftiDataArray(
-        keys, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32", meta={"Name": "labels"}
-    )
-    _save([array], hemisphere, path, space, table)
+    array = empty_array(keys.shape, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32", {"Name": "labels"})
+    _save([array], [keys], hemisphere, path, space, table)
 
 
 def write_mesh_file(path: Path, mesh: Mesh, hemisphere: str) -> None:
     """Write a surface of one hemisphere."""
     meta = {_STRUCTURE: f"Cortex{SIDES[hemisphere].capitalize()}"}
     arrays = [
-        nib.gifti.GiftiDataArray(
-            mesh.vertices, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", meta=meta
-        ),
-        nib.gifti.GiftiDataArray(mesh.faces, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32"),
+        empty_array(mesh.vertices.shape, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", meta),
+        empty_array(mesh.faces.shape, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32", {}),
     ]
-    _save(arrays, hemisphere, path)
+    _save(arrays, [mesh.vertices, mesh.faces], hemisphere, path)
 
 
 def _save(
-    arrays: list[Any], hemisphere: str, path: Path, space: Space | None = None, table: Any = None
+    arrays: list[Any],
+    values: list[npt.NDArray[Any]],
+    hemisphere: str,
+    path: Path,
+    space: Space | None = None,
+    table: Any = None,
 ) -> None:
     meta = {_STRUCTURE: f"Cortex{SIDES[hemisphere].capitalize()}"}
     if space is not None:
@@ -286,7 +287,7 @@ def _save(
     image = nib.gifti.GiftiImage(
         meta=nib.gifti.GiftiMetaData(meta), darrays=arrays, labeltable=table
     )
-    path.write_bytes(image.to_bytes())
+    path.write_bytes(gifti_bytes(image, values))
 
 
 def _load(path: str | os.PathLike[str], expected: str) -> Any:
@@ -294,7 +295,9 @@ def _load(path: str | os.PathLike[str], expected: str) -> Any:
     if not file.name.endswith((".gii", ".gii.gz")):
         raise InputError(str(file), "a name that does not end in .gii", expected)
     with reading(file, expected):
-        image = nib.gifti.GiftiImage.from_filename(str(file), mmap=False)
+        image = parse_gifti(file.read_bytes())
+        if image is None:
+            image = nib.gifti.GiftiImage.from_filename(str(file), mmap=False)
         if image is None:
             raise ValueError("XML without a GIFTI element")
     if not image.darrays or any(array.data is None for array in image.darrays):

@@ -11,9 +11,11 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces import cifti, freesurfer, gifti
@@ -82,14 +84,76 @@ def read_map(
     >>> again.columns, again.hemispheres, str(again.space)
     (('thickness',), ('L', 'R'), 'fsLR-32k')
     """
+    columns, halves = read_map_halves(path_or_pair, space=space, hemispheres=hemispheres)
+    maps = []
+    for half in halves:
+        with naming(half.path):
+            maps.append(SurfaceMap(half.values, half.space, columns, half.valid, (half.side,)))
+    return maps[0] if len(maps) == 1 else SurfaceMap.join(*maps)
+
+
+@dataclass(frozen=True, eq=False)
+class MapHalf:
+    """One hemisphere of a map as it was read.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    side : str
+        ``"L"`` or ``"R"``.
+    space : Space
+        Its mesh.
+    values : (n_vertices, n_columns) ndarray of float32
+        From GIFTI with contiguous columns.
+    valid : (n_vertices,) ndarray of bool
+        As in `read_map`.
+    """
+
+    path: Path
+    side: str
+    space: Space
+    values: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+
+
+def read_map_halves(
+    path_or_pair: PathOrPair,
+    *,
+    space: Space | None = None,
+    hemispheres: tuple[str, ...] | None = None,
+) -> tuple[tuple[str, ...], list[MapHalf]]:
+    """Read a map hemisphere by hemisphere, without copying it.
+
+    Parameters
+    ----------
+    path_or_pair, space, hemispheres
+        As in `read_map`.
+
+    Returns
+    -------
+    columns : tuple of str
+        Names of the columns.
+    halves : list of MapHalf
+        Left first.
+
+    Raises
+    ------
+    InputError
+        As `read_map`.
+    """
     settled = _settled(path_or_pair, _map_parts, space, hemispheres)
     columns = _common_columns([part for part, _, _ in settled])
-    maps = []
+    halves = []
     for part, part_space, side in settled:
-        valid = ~np.isnan(part.values).all(axis=1) if part.listed is None else part.listed
-        with naming(part.path):
-            maps.append(SurfaceMap(part.values, part_space, columns, valid, (side,)))
-    return maps[0] if len(maps) == 1 else SurfaceMap.join(*maps)
+        valid = part.listed
+        if valid is None:
+            valid = np.zeros(len(part.values), bool)
+            for column in part.values.T:  # by columns, which are contiguous
+                valid |= ~np.isnan(column)
+        halves.append(MapHalf(part.path, side, part_space, part.values, valid))
+    columns = columns or tuple(f"column_{i + 1}" for i in range(halves[0].values.shape[1]))
+    return columns, halves
 
 
 def read_parcellation(

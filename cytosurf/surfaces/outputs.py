@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cytosurf.errors import InputError
+from cytosurf.surfaces.parts import hemisphere_from_name
 from cytosurf.surfaces.space import Space
 
 MAP_OUTPUTS = (".func.gii", ".shape.gii", ".dscalar.nii")
 LABEL_OUTPUTS = (".label.gii", ".dlabel.nii")
 
+# Entities of a name that a new space replaces, and those that BIDS puts after the space.
+_REPLACED = ("tpl-", "space-", "den-", "hemi-", "res-")
+_LAST = ("label-", "desc-")
+_ENTITY = re.compile(r"[A-Za-z]+-[A-Za-z0-9]+")
+_SPACE_MARK = re.compile(
+    r"(?:^|(?<=[._]))(?:\d+k_(?:fs_LR|fsavg(?:_[LR])?)|fs_LR[._]\d+k)(?=[._]|$)"
+)
+_SIDE = re.compile(r"(?:^|(?<=[._]))(?:hemi-)?(?:[LR]H?|[lr]h|left|right)(?=[._]|$)")
 _HEMISPHERE = re.compile(r"\{hemi\}|(?<![A-Za-z0-9])hemi-[LR](?![A-Za-z0-9])")
 
 
@@ -64,3 +74,75 @@ def sidecar(file: Path) -> Path:
     'pet_hemi-L.json'
     """
     return file.with_name(file.name.rsplit(".", 2)[0] + ".json")
+
+
+def bids_template(name: str, labels: bool, to: Space) -> str:
+    """Return the name of a carried file, with the entities of its own name and the new space.
+
+    Entities of space, density and hemisphere are replaced, as are other marks of them (``lh.``,
+    ``32k_fs_LR``); the others stay, and so does the kind of file: CIFTI, GIFTI shape or func.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file that is carried.
+    labels : bool
+        Whether it holds labels.
+    to : Space
+        Where it goes.
+
+    Returns
+    -------
+    str
+        With ``{hemi}`` for the hemisphere, unless it is CIFTI.
+
+    Examples
+    --------
+    >>> fslr = Space("fsLR", "32k")
+    >>> bids_template("tpl-bigbrain_hemi-L_desc-Func_G1.shape.gii", False, fslr)
+    'hemi-{hemi}_space-fsLR_den-32k_desc-Func_G1.shape.gii'
+    >>> bids_template("sub-01_space-fsLR_den-164k_myelin.dscalar.nii", False, fslr)
+    'sub-01_space-fsLR_den-32k_myelin.dscalar.nii'
+    >>> bids_template("lh.aparc.annot", True, Space("bigbrain", "164k"))
+    'hemi-{hemi}_space-bigbrain_den-164k_aparc.label.gii'
+    """
+    stem, suffix = name, ""
+    for known in (*MAP_OUTPUTS, *LABEL_OUTPUTS, ".gii.gz", ".gii", ".annot"):
+        if stem.endswith(known):
+            stem, suffix = stem.removesuffix(known), known
+            break
+    if suffix not in MAP_OUTPUTS + LABEL_OUTPUTS:
+        suffix = ".label.gii" if labels else ".func.gii"
+    tokens = [token for token in _SPACE_MARK.sub("_", stem).split("_") if token]
+    entities = [token for token in tokens if _ENTITY.fullmatch(token)]
+    first = [token for token in entities if not token.startswith((*_REPLACED, *_LAST))]
+    last = [token for token in entities if token.startswith(_LAST)]
+    rest = [token for token in tokens if token not in entities]
+    words = [re.sub(r"\.+", ".", _SIDE.sub("", token)).strip(".") for token in rest]
+    kind = "_".join(word for word in words if word) or ("dseg" if labels else "map")
+    side = [] if suffix.endswith(".nii") else ["hemi-{hemi}"]
+    space = [f"space-{to.template}", f"den-{to.density}"]
+    return "_".join([*first, *side, *space, *last, kind]) + suffix
+
+
+def grouped(files: Sequence[Path]) -> list[list[Path]]:
+    """Put the two hemispheres of a map together, in the order in which they were given.
+
+    Two files are a left and a right one, unless one is CIFTI or both are of the same side. Of
+    more, those belong together whose names differ in the hemisphere alone; left comes first.
+
+    Examples
+    --------
+    >>> names = ["a_hemi-R.func.gii", "a_hemi-L.func.gii", "b.dscalar.nii"]
+    >>> [[file.name for file in group] for group in grouped([Path(name) for name in names])]
+    [['a_hemi-L.func.gii', 'a_hemi-R.func.gii'], ['b.dscalar.nii']]
+    """
+    sides = [hemisphere_from_name(file.name) for file in files]
+    both_sides = len(files) == 2 and (sides[0] is None or sides[0] != sides[1])
+    if both_sides and not any(file.name.endswith(".nii") for file in files):
+        return [list(files)]
+    groups: dict[tuple[Path, str], list[tuple[str, Path]]] = {}
+    for file, side in zip(files, sides, strict=True):
+        plain = file.name if side is None else _SIDE.sub("{hemi}", file.name)
+        groups.setdefault((file.parent, plain), []).append((side or "", file))
+    return [[file for _, file in sorted(group)] for group in groups.values()]

@@ -11,6 +11,7 @@ resampling costs detail.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
 from cytosurf.surfaces.space import HEMISPHERES, Space
 from cytosurf.surfaces.weights import check_method
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,15 @@ def spheres_used(
         for side in hemispheres
         for step in route(source, target, method=method)
     ]
+
+
+def log_step(step: Step, hemisphere: str, method: str) -> None:
+    """Say in the log, at level INFO, which spheres a step uses."""
+    source, target = step.sphere_names(hemisphere)
+    _LOG.info(
+        "%s: %s to %s by %s resampling from sphere %s to sphere %s",
+        *(hemisphere, step.source, step.target, method, source, target),
+    )
 
 
 def _described(step: Step, hemisphere: str) -> dict[str, Any]:

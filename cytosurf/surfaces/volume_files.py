@@ -68,7 +68,7 @@ def map_volume(
     to : Space
         fs_LR 32k or BigBrain.
     out : path-like
-        File to write, or the beginning of its name, as for `map_file`.
+        File to write, or the beginning of its name, as for `map_files`.
     source : str, optional
         Space of the volumes, such as ``"MNI152NLin6Asym"``; read from BIDS names if left out.
     method, n_samples, hemispheres
@@ -124,6 +124,26 @@ def map_volume(
             "Convention": field.convention,
         }
     return _write(result, template, record)
+
+
+def refuse_for_volumes(inputs: Sequence[Path_], **options: Any) -> None:
+    """Raise `InputError` if an option for surface maps is given with volumes.
+
+    Examples
+    --------
+    >>> refuse_for_volumes(["pet.nii.gz"], method="nearest")
+    Traceback (most recent call last):
+    cytosurf.errors.InputError: --method: found an option for surface maps; expected GIFTI, CIFTI \
+or FreeSurfer files as input. Leave it out for volumes.
+    """
+    given = [name for name, value in options.items() if value]
+    if given and are_volumes(inputs):
+        raise InputError(
+            f"--{given[0]}",
+            "an option for surface maps",
+            "GIFTI, CIFTI or FreeSurfer files as input",
+            "Leave it out for volumes.",
+        )
 
 
 def map_inputs_as_volumes(

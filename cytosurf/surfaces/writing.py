@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -23,9 +23,12 @@ from cytosurf.surfaces import cifti, gifti
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.parts import SIDES, hemisphere_from_name
-from cytosurf.surfaces.space import check_hemispheres
+from cytosurf.surfaces.space import Space, check_hemispheres
 
 _Number = TypeVar("_Number", np.float32, np.int32)
+
+# Hemisphere, values or keys, and the vertices to keep of them.
+Half = tuple[str, npt.NDArray[_Number], npt.NDArray[np.bool_]]
 _ENTITY = re.compile(r"(?<![A-Za-z0-9])hemi-[LR](?![A-Za-z0-9])")
 
 
@@ -56,21 +59,57 @@ def write_map(
     InputError
         If suffix, names or mask do not fit, or the file cannot be written. No file is then left.
     """
-    gifti.check_names(data.columns, os.fspath(path))
     kept = data.valid & _checked_mask(mask, data.n_vertices)
+    n = len(data.hemispheres)
+    halves = zip(data.hemispheres, np.split(data.values, n), np.split(kept, n), strict=True)
+    return write_map_halves(list(halves), data.columns, data.space, path)
+
+
+def write_map_halves(
+    halves: Sequence[Half[np.float32]],
+    columns: tuple[str, ...],
+    space: Space,
+    path: str | os.PathLike[str],
+) -> list[Path]:
+    """Write a map that is held hemisphere by hemisphere.
+
+    Parameters
+    ----------
+    halves : sequence of (hemisphere, values, kept)
+        Left first: ``"L"`` or ``"R"``, values (n_vertices, n_columns) and the vertices to keep.
+        Fastest in GIFTI if columns are contiguous and NaN where nothing is kept.
+    columns : tuple of str
+        Names of the columns.
+    space : Space
+        The mesh.
+    path : path-like
+        As in `write_map`.
+
+    Returns
+    -------
+    list of Path
+        The files, left first.
+
+    Raises
+    ------
+    InputError
+        As `write_map`.
+    """
+    gifti.check_names(columns, os.fspath(path))
+    hemispheres = tuple(side for side, _, _ in halves)
     name = Path(path).name
     if name.endswith((".func.gii", ".shape.gii")):
-        values = np.where(kept[:, None], data.values, np.float32(np.nan))
-        files = _hemisphere_files(Path(path), data.hemispheres)
-        halves = np.split(values, len(files))
+        files = _hemisphere_files(Path(path), hemispheres)
         with _writing(files) as temporary:
-            for target, half, side in zip(temporary, halves, data.hemispheres, strict=True):
-                gifti.write_map_file(target, half, data.columns, side, data.space)
+            for target, (side, values, kept) in zip(temporary, halves, strict=True):
+                if not np.isnan(values[~kept]).all():
+                    values = np.where(kept[:, None], values, np.float32(np.nan))  # noqa: PLW2901
+                gifti.write_map_file(target, values, columns, side, space)
         return files
     if name.endswith(".dscalar.nii"):
-        rows = _listed(data.hemispheres, data.values, kept, Path(path))
+        _check_listed(halves, Path(path))
         with _writing([Path(path)]) as temporary:
-            cifti.write_scalar_file(temporary[0], rows, data.columns, data.space)
+            cifti.write_scalar_file(temporary[0], halves, columns, space)
         return [Path(path)]
     raise InputError(
         os.fspath(path), "no known suffix", "a name in .func.gii, .shape.gii or .dscalar.nii"
@@ -114,7 +153,9 @@ def write_parcellation(
                 gifti.write_label_file(target, half, names, side, data.space)
         return files
     if name.endswith(".dlabel.nii"):
-        rows = _listed(data.hemispheres, data.keys, kept, Path(path))
+        n = len(data.hemispheres)
+        rows = list(zip(data.hemispheres, np.split(data.keys, n), np.split(kept, n), strict=True))
+        _check_listed(rows, Path(path))
         with _writing([Path(path)]) as temporary:
             cifti.write_label_file(temporary[0], rows, names, data.space)
         return [Path(path)]
@@ -197,18 +238,11 @@ def _checked_mask(mask: npt.ArrayLike | None, n_vertices: int) -> npt.NDArray[np
     return array
 
 
-def _listed(
-    hemispheres: tuple[str, ...],
-    values: npt.NDArray[_Number],
-    kept: npt.NDArray[np.bool_],
-    path: Path,
-) -> list[tuple[str, npt.NDArray[_Number], npt.NDArray[np.bool_]]]:
-    """Return side, values and listed vertices of each hemisphere of a CIFTI file."""
+def _check_listed(halves: Sequence[Half[_Number]], path: Path) -> None:
+    """Raise `InputError` unless CIFTI can hold the hemispheres under this name."""
     if "{hemi}" in path.name:
         raise InputError(str(path), "{hemi} in the name", "a plain name: CIFTI holds both sides")
-    n = len(hemispheres)
-    rows = list(zip(hemispheres, np.split(values, n), np.split(kept, n), strict=True))
-    for side, _, listed in rows:
+    for side, _, listed in halves:
         if not listed.any():
             raise InputError(
                 str(path),
@@ -216,7 +250,6 @@ def _listed(
                 "at least one, because CIFTI lists the vertices it holds",
                 "Write one hemisphere alone, or GIFTI.",
             )
-    return rows
 
 
 @contextmanager

@@ -29,11 +29,16 @@ def test_options_reach_the_function(monkeypatch, tmp_path):
         calls.append((args, options))
         return [tmp_path / "a", tmp_path / "b"]
 
-    monkeypatch.setattr(mapping, "map_file", record)
+    monkeypatch.setattr(mapping, "map_files", record)
     result = run("l.gii", "r.gii", "--from", "bigbrain", "--to", "fs_LR 32k", "--out", "x")
     assert result.output.split() == [str(tmp_path / "a"), str(tmp_path / "b")]
     run("l.gii", "--to", "fsaverage5", "--out", "x", "--unmasked")
-    (first, second) = calls
+    how = ("--method", "adaptive", "--areas", "sphere", "--mask", "a.gii", "--mask", "b.gii")
+    run("l.gii", "--to", "fsLR-32k", "--out", "x", *how)
+    (first, second, third) = calls
+    assert third[1]["method"] == "adaptive"
+    assert third[1]["areas"] == "sphere"
+    assert [path.name for path in third[1]["mask"]] == ["a.gii", "b.gii"]
     assert [str(path) for path in first[0][0]] == ["l.gii", "r.gii"]
     assert first[0][1] == Space("fsLR", "32k")
     assert first[1] == {"source": Space("bigbrain", "164k"), "masked": True}
@@ -57,3 +62,13 @@ def test_bad_input_is_an_input_error(tmp_path):
         run("l.gii", "--to", "fsLR-33k", "--out", tmp_path / "x")
     with pytest.raises(InputError, match="no such file"):
         run(tmp_path / "absent.func.gii", "--to", "fsLR-32k", "--out", tmp_path / "x")
+
+
+def test_errors_name_the_option(tmp_path):
+    """An unknown method is an error of --method; volumes have no such option."""
+    brain = SurfaceMap(np.zeros(2 * 32_492), Space("fsLR", "32k"))
+    files = write_map(brain, tmp_path / "in_space-fsLR_den-32k.dscalar.nii")
+    with pytest.raises(InputError, match="--method: found 'cubic'"):
+        run(*files, "--to", "fsLR-164k", "--method", "cubic", "--out", tmp_path / "x")
+    with pytest.raises(InputError, match="--mask: found an option for surface maps"):
+        run("pet.nii.gz", "--to", "fsLR-32k", "--mask", "m.gii", "--out", tmp_path / "x")

@@ -5,7 +5,8 @@ import pytest
 
 from cytosurf.features.bigbrain import BIGBRAIN, bigbrain_profiles
 from cytosurf.features.registry import load_features
-from cytosurf.surfaces.resample import route, step_weights
+from cytosurf.surfaces.carrying import step_weights
+from cytosurf.surfaces.routes import route
 from cytosurf.surfaces.space import Space
 
 pytestmark = pytest.mark.real_data

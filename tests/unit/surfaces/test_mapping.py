@@ -11,8 +11,9 @@ from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
 from cytosurf.surfaces import mapping
 from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
-from cytosurf.surfaces.mapping import map_file
+from cytosurf.surfaces.mapping import map_files
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
+from cytosurf.surfaces.outputs import bids_template
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.space import Space
 from cytosurf.surfaces.templates import greyordinate_mask
@@ -40,7 +41,7 @@ def standard_cortex(monkeypatch):
 def test_within_a_space_files_are_rewritten_with_a_sidecar(tmp_path, standard_cortex):
     """Without any step (no data needed) content is kept, and format and record are as asked."""
     files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
-    written = map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii")
+    written = map_files(files, FSLR_32K, tmp_path / "out.dscalar.nii")
     assert [path.name for path in written] == ["out.dscalar.nii", "out.json"]
     again = read_map(written[0])
     kept = VALID & standard_cortex
@@ -67,7 +68,7 @@ def test_within_a_space_files_are_rewritten_with_a_sidecar(tmp_path, standard_co
 def test_output_names_tell_left_from_right(tmp_path, out, expected):
     """A name without hemisphere gets one; a beginning of a name gets all BIDS entities."""
     files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
-    written = map_file(files, FSLR_32K, tmp_path / out)
+    written = map_files(files, FSLR_32K, tmp_path / out)
     suffix = ".shape.gii" if out.endswith(".shape.gii") else ".func.gii"
     names = [str(path.relative_to(tmp_path)) for path in written]
     left, right = (expected.format(side) for side in "LR")
@@ -78,14 +79,14 @@ def test_output_names_tell_left_from_right(tmp_path, out, expected):
 def test_one_hemisphere_keeps_the_name_that_was_asked_for(tmp_path):
     """A single hemisphere is written to exactly the file named."""
     (left,) = write_map(BRAIN.hemisphere("L"), tmp_path / f"{NAME}_map.func.gii")
-    written = map_file([left], FSLR_32K, tmp_path / "out.func.gii")
+    written = map_files([left], FSLR_32K, tmp_path / "out.func.gii")
     assert [path.name for path in written] == ["out.func.gii", "out.json"]
 
 
 def test_labels_are_recognised_by_the_type_of_file(tmp_path):
     """A label file stays a label file, with its names; the record says how labels are chosen."""
     (file,) = write_parcellation(AREAS, tmp_path / "areas_space-fsLR_den-32k.dlabel.nii")
-    written = map_file([file], FSLR_32K, tmp_path / "areas")
+    written = map_files([file], FSLR_32K, tmp_path / "areas")
     names = [path.name for path in written]
     assert names[0] == "areas_hemi-L_space-fsLR_den-32k_dseg.label.gii"
     again = read_parcellation([written[0], written[2]])
@@ -100,20 +101,107 @@ def test_bad_requests_write_nothing(tmp_path):
     """Wrong endings, mixed inputs, unknown routes and missing files are refused beforehand."""
     (areas,) = write_parcellation(AREAS, tmp_path / "areas_space-fsLR_den-32k.dlabel.nii")
     (brain,) = write_map(BRAIN, tmp_path / "brain_space-fsLR_den-32k.dscalar.nii")
+    left = write_map(BRAIN.hemisphere("L"), tmp_path / "l_hemi-L_space-fsLR_den-32k.func.gii")
+    other = write_parcellation(AREAS.hemisphere("R"), tmp_path / "r_hemi-R.label.gii")
+    (again,) = write_map(BRAIN, tmp_path / "brain_den-32k_space-fsLR.dscalar.nii")
     before = sorted(tmp_path.iterdir())
     for inputs, to, out, message in (
+        ([], FSLR_32K, "x", "input files: found none"),
         ([areas], FSLR_32K, "x.func.gii", r"for labels; expected one of \.label\.gii"),
         ([brain], FSLR_32K, "x.label.gii", r"for a map; expected one of \.func\.gii"),
         ([brain], FSLR_32K, "x.csv", "for a map"),
-        ([brain, areas], FSLR_32K, "x", "a map and labels"),
+        ([*left, *other], FSLR_32K, "x", "a map and labels as a pair"),
+        ([brain, areas], FSLR_32K, "x.dscalar.nii", "one file for 2 maps; expected a folder"),
+        ([brain, brain], FSLR_32K, "x", "brain.* twice; expected each file once"),
+        ([brain, again], FSLR_32K, "x", "several inputs that would become"),
         ([brain], Space("bigbrain", "10k"), "x", "fsLR-32k to bigbrain-10k"),
         ([tmp_path / "absent.func.gii"], FSLR_32K, "x", "no such file"),
     ):
         with pytest.raises(InputError, match=message):
-            map_file(inputs, to, tmp_path / out)
+            map_files(inputs, to, tmp_path / out)
     with pytest.raises(InputError, match="expected fsaverage-10k"):
-        map_file([brain], FSLR_32K, tmp_path / "x", source=FSAVERAGE_10K)
+        map_files([brain], FSLR_32K, tmp_path / "x", source=FSAVERAGE_10K)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_several_maps_go_into_a_folder_under_their_names(tmp_path, standard_cortex):
+    """Hemispheres find each other whatever the order; kind of file and entities stay."""
+    one = write_map(BRAIN, tmp_path / "tpl-fsLR_hemi-{hemi}_den-32k_desc-first_map.shape.gii")
+    two = write_map(BRAIN, tmp_path / "sub-02_hemi-{hemi}_space-fsLR_den-32k_myelin.func.gii")
+    (cifti,) = write_map(BRAIN, tmp_path / "both_space-fsLR_den-32k.dscalar.nii")
+    labels = write_parcellation(AREAS, tmp_path / "areas.32k_fs_LR.{hemi}.label.gii")
+    inputs = [one[0], two[1], cifti, labels[1], one[1], two[0], labels[0]]
+    written = map_files(inputs, FSLR_32K, tmp_path / "out")
+    assert [path.name for path in written if path.suffix != ".json"] == [
+        "hemi-L_space-fsLR_den-32k_desc-first_map.shape.gii",
+        "hemi-R_space-fsLR_den-32k_desc-first_map.shape.gii",
+        "sub-02_hemi-L_space-fsLR_den-32k_myelin.func.gii",
+        "sub-02_hemi-R_space-fsLR_den-32k_myelin.func.gii",
+        "space-fsLR_den-32k_both.dscalar.nii",
+        "hemi-L_space-fsLR_den-32k_areas.label.gii",
+        "hemi-R_space-fsLR_den-32k_areas.label.gii",
+    ]
+    assert all(path.parent == tmp_path / "out" for path in written)
+    assert np.array_equal(read_map([written[4], written[6]]).valid, VALID)
+    record = json.loads(written[5].read_text())
+    assert [file["File"] for file in record["Inputs"]] == [file.name for file in two]
+
+
+def test_one_map_goes_into_a_folder_that_exists(tmp_path):
+    """A folder as output gives files called like the inputs."""
+    files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
+    (tmp_path / "out").mkdir()
+    written = map_files(files, FSLR_32K, tmp_path / "out")
+    assert written[0] == tmp_path / "out" / "hemi-L_space-fsLR_den-32k_sub_map.func.gii"
+
+
+def test_a_mask_file_says_which_vertices_count(tmp_path):
+    """Vertices where it is above 0 are left, in maps and labels; its hash is in the record."""
+    half = np.arange(2 * 32_492) % 2 == 0
+    mask = write_map(SurfaceMap(half.astype(float), FSLR_32K), tmp_path / f"{NAME}_mask.func.gii")
+    files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
+    written = map_files(files, FSLR_32K, tmp_path / "out", mask=mask)
+    assert np.array_equal(read_map([written[0], written[2]]).valid, VALID & half)
+    record = json.loads(written[1].read_text())
+    assert record["Mask"] == [{"File": f.name, "SHA256": file_sha256(f)} for f in mask]
+    areas = write_parcellation(AREAS, tmp_path / f"{NAME}_areas.label.gii")
+    written = map_files(areas, FSLR_32K, tmp_path / "areas", mask=mask)
+    keys = read_parcellation([written[0], written[2]]).keys
+    assert np.array_equal(keys, np.where(half, AREAS.keys, 0))
+
+
+def test_a_mask_file_of_another_mesh_or_side_is_refused(tmp_path):
+    """The message names the file: wrong number of vertices, or the other hemisphere."""
+    left = write_map(BRAIN.hemisphere("L"), tmp_path / f"{NAME}_map.func.gii")
+    short = write_map(
+        SurfaceMap(np.ones(10_242), FSAVERAGE_10K, hemispheres=("L",)),
+        tmp_path / "mask_hemi-L.func.gii",
+    )
+    right = write_map(BRAIN.hemisphere("R"), tmp_path / "roi_hemi-R_space-fsLR_den-32k.func.gii")
+    with pytest.raises(InputError, match=r"mask_hemi-L.*fsaverage-10k.*expected fsLR-32k"):
+        map_files(left, FSLR_32K, tmp_path / "x", mask=short)
+    with pytest.raises(InputError, match=r"roi_hemi-R.*hemisphere R; expected L"):
+        map_files(left, FSLR_32K, tmp_path / "x", mask=right)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("lh.thickness", "hemi-{hemi}_space-fsLR_den-32k_thickness.func.gii"),
+        ("S1.L.MyelinMap.164k_fs_LR.func.gii", "S1.MyelinMap"),
+        ("fs_LR.32k.L.sulc.shape.gii", "hemi-{hemi}_space-fsLR_den-32k_sulc.shape.gii"),
+        ("sub-1_ses-2_task-x_hemi-L_space-fsaverage5_stat-z.func.gii", "sub-1_ses-2_task-x_stat-z"),
+        ("tpl-bigbrain_hemi-R_desc-x_label-y_dseg.label.gii", "den-32k_desc-x_label-y_dseg"),
+        ("map.gii", "hemi-{hemi}_space-fsLR_den-32k_map.func.gii"),
+    ],
+)
+def test_names_of_carried_files(name, expected):
+    """Marks of hemisphere and space go, whatever their convention; the rest stays, space once."""
+    template = bids_template(name, "label" in name, FSLR_32K)
+    assert expected in template
+    assert template.count("32k") == template.count("fsLR") == template.count("{hemi}") == 1
+    assert "fs_LR" not in template
+    assert "164k" not in template
 
 
 @pytest.mark.real_data
@@ -121,7 +209,7 @@ def test_bad_requests_write_nothing(tmp_path):
 def test_maps_are_carried_as_by_resample(real_cache, tmp_path, masked):
     """What the files hold is `resample`'s result; the record names every sphere and its hash."""
     files = write_map(BRAIN, tmp_path / f"{NAME}_map.func.gii")
-    written = map_file(files, FSAVERAGE_10K, tmp_path / "out", masked=masked)
+    written = map_files(files, FSAVERAGE_10K, tmp_path / "out", masked=masked)
     assert written[2].name == "out_hemi-R_space-fsaverage_den-10k_map.func.gii"
     expected = resample(BRAIN_WITHOUT_WALL, FSAVERAGE_10K, masked=masked)
     found = read_map([written[0], written[2]])
@@ -147,9 +235,9 @@ def test_a_bigbrain_map_of_unknown_space_needs_from(real_data, real_cache, tmp_p
         files.append(tmp_path / f"hemi-{side}_G1.shape.gii")
         files[-1].write_bytes(source.read_bytes())
     with pytest.raises(InputError, match="bigbrain-164k"):
-        map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii")
+        map_files(files, FSLR_32K, tmp_path / "out.dscalar.nii")
     bigbrain = Space("bigbrain", "164k")
-    written = map_file(files, FSLR_32K, tmp_path / "out.dscalar.nii", source=bigbrain)
+    written = map_files(files, FSLR_32K, tmp_path / "out.dscalar.nii", source=bigbrain)
     record = json.loads(written[1].read_text())
     assert [step["Hemisphere"] for step in record["Steps"]] == ["L", "L", "R", "R"]
     values = nibabel.load(written[0]).get_fdata()
@@ -163,7 +251,7 @@ def test_cifti_of_fslr_lists_the_standard_greyordinates(real_cache, tmp_path):
     files = write_map(whole, tmp_path / f"{NAME}_map.func.gii")
     labels = write_parcellation(AREAS, tmp_path / f"{NAME}_areas.label.gii")
     for given, name in ((files, "out.dscalar.nii"), (labels, "out.dlabel.nii")):
-        written, _ = map_file(given, FSLR_32K, tmp_path / name)
+        written, _ = map_files(given, FSLR_32K, tmp_path / name)
         models = list(nibabel.load(written).header.get_axis(1).iter_structures())
         assert [len(axis) for _, _, axis in models] == [29_696, 29_716]
         vertices = np.concatenate([m.vertex + 32_492 * i for i, (_, _, m) in enumerate(models)])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.surfaces import carrying
 from cytosurf.surfaces.applying import apply_weights, resample_labels
 from cytosurf.surfaces.barycentric import barycentric_weights
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
@@ -142,8 +143,9 @@ def toy_route(monkeypatch):
     def weights_of(step, hemisphere, **how):
         return matrices[hemisphere]
 
-    monkeypatch.setattr(resample_module, "route", one_step)
-    monkeypatch.setattr(resample_module, "step_weights", weights_of)
+    for module in (resample_module, carrying):
+        monkeypatch.setattr(module, "route", one_step)
+    monkeypatch.setattr(carrying, "step_weights", weights_of)
     return matrices
 
 
@@ -259,9 +261,9 @@ def test_a_sphere_of_the_other_hemisphere_is_refused(monkeypatch):
     """Swapped sphere files are noticed by their metadata or name before any weight is made."""
     (step,) = route(FSLR_164K, FSLR_32K)
     swapped = sphere_path("brainspace/surfaces/conte69_32k_rh_sphere.gii")
-    monkeypatch.setattr(resample_module, "sphere_path", lambda _: swapped)
+    monkeypatch.setattr(carrying, "sphere_path", lambda _: swapped)
     with pytest.raises(InputError, match=r"right hemisphere.*expected the left hemisphere"):
-        resample_module.step_weights(step, "L")
+        carrying.step_weights(step, "L")
 
 
 # --- real data ------------------------------------------------------------------------------

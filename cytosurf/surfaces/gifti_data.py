@@ -1,0 +1,195 @@
+"""The arrays of GIFTI files, decoded and encoded fast.
+
+A GIFTI file is XML around a few large base64 texts, most of them deflated. nibabel sends all of it
+through an XML parser, and zlib deflates 15 MB of values a second: with hundreds of columns this is
+nearly all of the work of carrying a map to another mesh. Here the texts are cut out before the
+rest is parsed, ISA-L in place of zlib inflates and deflates them (the format is the same, in files
+about as large), and the arrays of a file are shared between threads.
+
+Files that are not of the usual kind (other encodings, another byte order, damage) are left to
+nibabel.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from xml.etree import ElementTree
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pybase64
+from isal import isal_zlib
+
+from cytosurf.compute.pool import resolve_jobs
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_OPEN, _CLOSE = b"<Data>", b"</Data>"
+_DTYPES = {"NIFTI_TYPE_FLOAT32": "<f4", "NIFTI_TYPE_INT32": "<i4", "NIFTI_TYPE_UINT8": "u1"}
+_INTENTS = nib.nifti1.intent_codes
+# What is raised on XML, base64 or deflated bytes that are not whole, or of another kind.
+_UNUSUAL: tuple[type[Exception], ...] = (
+    *(ElementTree.ParseError, ValueError, KeyError, binascii.Error),
+    isal_zlib.error,  # type: ignore[assignment]  # a class, whatever the stubs say
+)
+# Of ISA-L's levels 0 to 3; larger than zlib's 6 by 5 % on smooth maps, and equal on noise.
+_LEVEL = 2
+# Below this, starting threads costs more than it saves.
+_WORTH_THREADS = 1_000_000
+
+
+def parse_gifti(raw: bytes) -> Any | None:
+    """Return a `nibabel.gifti.GiftiImage` from the bytes of a file, or None to leave it to nibabel.
+
+    Parameters
+    ----------
+    raw : bytes
+        Content of a ``.gii`` file.
+
+    Returns
+    -------
+    nibabel.gifti.GiftiImage or None
+        With metadata, label table and arrays; without coordinate systems. None unless every array
+        is base64, deflated or not, little-endian and of float32, int32 or uint8, and the file is
+        whole.
+    """
+    skeleton, texts = _cut_out(raw)
+    try:
+        root = ElementTree.fromstring(skeleton)
+        elements = root.findall("DataArray")
+        if root.tag != "GIFTI" or len(elements) != len(texts) or not elements:
+            return None
+        if int(root.get("NumberOfDataArrays", "-1")) != len(elements):
+            return None
+        pairs = list(zip(elements, texts, strict=True))
+        values = in_threads(lambda pair: _decoded(*pair), pairs, len(raw))
+    except _UNUSUAL:
+        return None
+    arrays = [
+        nib.gifti.GiftiDataArray(
+            array, _INTENTS.code[element.get("Intent")], array.dtype, meta=_metadata(element)
+        )
+        for element, array in zip(elements, values, strict=True)
+    ]
+    meta = nib.gifti.GiftiMetaData(_metadata(root))
+    return nib.gifti.GiftiImage(meta=meta, labeltable=_label_table(root), darrays=arrays)
+
+
+def gifti_bytes(image: Any, values: Sequence[npt.NDArray[Any]]) -> bytes:
+    """Return the bytes of a GIFTI file whose arrays are given apart.
+
+    Parameters
+    ----------
+    image : nibabel.gifti.GiftiImage
+        With one empty data array (see `empty_array`) for each of `values`, which carry intents,
+        types and names.
+    values : sequence of ndarray
+        What the arrays hold, of their shapes and types.
+
+    Returns
+    -------
+    bytes
+        The XML, with base64 of deflated arrays.
+    """
+    pieces = image.to_bytes().split(_OPEN)
+    texts = in_threads(_encoded, values, sum(array.nbytes for array in values))
+    whole = [pieces[0]]
+    for text, piece in zip(texts, pieces[1:], strict=True):
+        whole += [_OPEN, text, piece[piece.index(_CLOSE) :]]
+    return b"".join(whole)
+
+
+def empty_array(shape: tuple[int, ...], intent: str, datatype: str, meta: dict[str, str]) -> Any:
+    """Return a `nibabel.gifti.GiftiDataArray` that states a shape and holds nothing yet."""
+    array = nib.gifti.GiftiDataArray(np.zeros(0, np.int32), intent, datatype, meta=meta)
+    array.dims = list(shape)
+    return array
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], n_bytes: int
+) -> list[Result]:
+    """Call a function on every item, in threads where there is enough to do; keep the order.
+
+    Parameters
+    ----------
+    function : callable
+        Of one item; one that lets go of the interpreter gains most.
+    items : sequence
+        One argument for each call.
+    n_bytes : int
+        How much there is to work on in all.
+
+    Examples
+    --------
+    >>> in_threads(abs, [-3, 2], 8)
+    [3, 2]
+    """
+    n_threads = min(resolve_jobs(None), len(items))
+    if n_threads < 2 or n_bytes < _WORTH_THREADS:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(function, items))
+
+
+def _cut_out(raw: bytes) -> tuple[bytes, list[memoryview]]:
+    """Return the XML without the texts of its Data elements, and these texts."""
+    view, rest, texts, at = memoryview(raw), [], [], 0
+    while (start := raw.find(_OPEN, at)) >= 0:
+        end = raw.find(_CLOSE, start)
+        if end < 0:
+            break
+        rest.append(raw[at : start + len(_OPEN)])
+        texts.append(view[start + len(_OPEN) : end])
+        at = end
+    rest.append(raw[at:])
+    return b"".join(rest), texts
+
+
+def _decoded(element: ElementTree.Element, text: memoryview) -> npt.NDArray[Any]:
+    """Return the array of one DataArray element; raise `ValueError` or `KeyError` if unusual."""
+    dtype = np.dtype(_DTYPES[element.attrib["DataType"]])
+    n_dimensions = int(element.attrib["Dimensionality"])
+    shape = tuple(int(element.attrib[f"Dim{i}"]) for i in range(n_dimensions))
+    if element.get("Endian") != "LittleEndian" or element.get("ExternalFileName"):
+        raise ValueError("stored in another way")
+    if n_dimensions > 1 and element.get("ArrayIndexingOrder") != "RowMajorOrder":
+        raise ValueError("columns first")
+    encoding = element.attrib["Encoding"]
+    content = pybase64.b64decode(text)
+    if encoding == "GZipBase64Binary":
+        n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+        content = isal_zlib.decompress(content, 15, max(n_bytes, 1))
+    elif encoding != "Base64Binary":
+        raise ValueError(f"encoding {encoding}")
+    array = np.frombuffer(content, dtype).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _encoded(array: npt.NDArray[Any]) -> bytes:
+    """Return the base64 of a deflated array, little-endian and row by row."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    text: bytes = pybase64.b64encode(isal_zlib.compress(little.data, _LEVEL))
+    return text
+
+
+def _metadata(element: ElementTree.Element) -> dict[str, str]:
+    """Return the name-value pairs directly below an element."""
+    pairs = element.findall("MetaData/MD")
+    return {(md.findtext("Name") or "").strip(): (md.findtext("Value") or "").strip()
+            for md in pairs}  # fmt: skip
+
+
+def _label_table(root: ElementTree.Element) -> Any:
+    """Return keys and names of the label table; colours are not read."""
+    table = nib.gifti.GiftiLabelTable()
+    for element in root.findall("LabelTable/Label"):
+        label = nib.gifti.GiftiLabel(int(element.attrib["Key"]))
+        label.label = (element.text or "").strip()
+        table.labels.append(label)
+    return table
