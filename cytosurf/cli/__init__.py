@@ -11,6 +11,7 @@ from cytosurf.cli.bench import app as bench_app
 from cytosurf.cli.calibrate import calibrate_command
 from cytosurf.cli.data import app as data_app
 from cytosurf.cli.decode import decode_command
+from cytosurf.cli.embeddings import app as embeddings_app
 from cytosurf.cli.map import map_command
 from cytosurf.cli.merge import merge_command
 from cytosurf.cli.report import report_command
@@ -32,6 +33,7 @@ app.command("merge")(merge_command)
 app.command("calibrate")(calibrate_command)
 app.command("report")(report_command)
 app.command("map")(map_command)
+app.add_typer(embeddings_app, name="embeddings")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 
