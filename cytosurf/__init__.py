@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cytosurf.decoding.estimator import SoftmaxRegression
     from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
     from cytosurf.features import FeatureSet, known_features, load_features
+    from cytosurf.features.embedding_assign import AssignedEmbeddings, assign_to_midsurface
+    from cytosurf.features.embedding_import import import_embeddings
+    from cytosurf.features.embedding_table import EmbeddingTable
     from cytosurf.nulls import IncrementTest, SpinCorrelation, spin_correlation
     from cytosurf.report import plot_surface
     from cytosurf.runs import RunRecord
@@ -45,10 +48,12 @@ if TYPE_CHECKING:
     from cytosurf.workflow import Decoding, decode, load_run, write_reports
 
 __all__ = [
+    "AssignedEmbeddings",
     "Calibration",
     "CytosurfError",
     "CytosurfWarning",
     "Decoding",
+    "EmbeddingTable",
     "FeatureSet",
     "Forecast",
     "IncrementTest",
@@ -62,10 +67,12 @@ __all__ = [
     "SurfaceMap",
     "Target",
     "__version__",
+    "assign_to_midsurface",
     "calibrate",
     "data",
     "decode",
     "forecast_spins",
+    "import_embeddings",
     "increment_test",
     "known_features",
     "known_targets",
@@ -94,6 +101,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "decoding.estimator": ["SoftmaxRegression"],
         "errors": ["CytosurfError", "CytosurfWarning", "InputError"],
         "features": ["FeatureSet", "known_features", "load_features"],
+        "features.embedding_assign": ["AssignedEmbeddings", "assign_to_midsurface"],
+        "features.embedding_import": ["import_embeddings"],
+        "features.embedding_table": ["EmbeddingTable"],
         "nulls": ["IncrementTest", "SpinCorrelation", "spin_correlation"],
         "report": ["plot_surface"],
         "runs": ["RunRecord"],
