@@ -5,15 +5,41 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from cytosurf.spatialnce.attention import class_attention
+    from cytosurf.spatialnce.batchnorm import synchronise
+    from cytosurf.spatialnce.encoders import build_encoder, known_encoders
+    from cytosurf.spatialnce.gradcache import two_pass_step
     from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce, sup_con
+    from cytosurf.spatialnce.pretrained import load_pretrained
+    from cytosurf.spatialnce.projection import projection_head
     from cytosurf.spatialnce.surface import SurfaceTable, surface_table
 
-__all__ = ["LossResult", "SurfaceTable", "nt_xent", "spatial_nce", "sup_con", "surface_table"]
+__all__ = [
+    "LossResult",
+    "SurfaceTable",
+    "build_encoder",
+    "class_attention",
+    "known_encoders",
+    "load_pretrained",
+    "nt_xent",
+    "projection_head",
+    "spatial_nce",
+    "sup_con",
+    "surface_table",
+    "synchronise",
+    "two_pass_step",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "attention": ["class_attention"],
+        "batchnorm": ["synchronise"],
+        "encoders": ["build_encoder", "known_encoders"],
+        "gradcache": ["two_pass_step"],
         "loss": ["LossResult", "nt_xent", "spatial_nce", "sup_con"],
+        "pretrained": ["load_pretrained"],
+        "projection": ["projection_head"],
         "surface": ["SurfaceTable", "surface_table"],
     },
 )

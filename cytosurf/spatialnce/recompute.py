@@ -33,14 +33,22 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
     >>> norm.running_mean.tolist(), int(norm.num_batches_tracked)
     ([0.0, 0.0], 0)
     """
-    tracking = [m for m in module.modules() if isinstance(m, _NormBase) and m.track_running_stats]
+    # Copies take the update. (Without any statistics to update, torch would keep fewer tensors for
+    # the backward pass than in the first run, which checkpointing refuses.)
+    kept = [(m, dict(m.named_buffers(recurse=False))) for m in _norms(module)]
     try:
-        for norm in tracking:
-            norm.track_running_stats = False
+        for norm, buffers in kept:
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer.clone())
         yield
     finally:
-        for norm in tracking:
-            norm.track_running_stats = True
+        for norm, buffers in kept:
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer)
+
+
+def _norms(module: nn.Module) -> list[_NormBase]:
+    return [m for m in module.modules() if isinstance(m, _NormBase)]
 
 
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
