@@ -1,0 +1,152 @@
+"""The fast way through GIFTI reads and writes what nibabel does, or leaves the file to it."""
+
+import base64
+import zlib
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cytosurf.surfaces.gifti_data import empty_array, gifti_bytes, in_threads, parse_gifti
+from tests.unit.surfaces.strategies import damaged, texts
+
+INTENTS = {"float32": "NIFTI_INTENT_NORMAL", "int32": "NIFTI_INTENT_LABEL"}
+
+
+def image_of(arrays, names, labels=(), encoding="B64GZ"):
+    """Return an image as nibabel makes it."""
+    table = nib.gifti.GiftiLabelTable()
+    for key, name in enumerate(labels):
+        label = nib.gifti.GiftiLabel(key, 0.1, 0.2, 0.3, 1.0)
+        label.label = name
+        table.labels.append(label)
+    darrays = [
+        nib.gifti.GiftiDataArray(
+            a, INTENTS.get(str(a.dtype), "NIFTI_INTENT_NONE"), a.dtype, encoding, meta={"Name": n}
+        )
+        for a, n in zip(arrays, names, strict=True)
+    ]
+    meta = nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": "CortexLeft"})
+    return nib.gifti.GiftiImage(darrays=darrays, labeltable=table, meta=meta)
+
+
+def same(a, b):
+    """Say whether two images hold the same arrays, names, labels and metadata."""
+    assert dict(a.meta) == dict(b.meta)
+    assert [(x.key, x.label) for x in a.labeltable.labels] == [
+        (x.key, x.label) for x in b.labeltable.labels
+    ]
+    assert len(a.darrays) == len(b.darrays)
+    for one, other in zip(a.darrays, b.darrays, strict=True):
+        assert one.intent == other.intent
+        assert dict(one.meta) == dict(other.meta)
+        assert one.data.dtype == other.data.dtype
+        assert one.data.shape == other.data.shape
+        assert one.data.tobytes() == other.data.tobytes()
+
+
+ARRAYS = st.one_of(
+    hnp.arrays(np.float32, hnp.array_shapes(max_dims=2), elements=st.floats(width=32)),
+    hnp.arrays(np.int32, hnp.array_shapes(max_dims=2)),
+    hnp.arrays(np.uint8, hnp.array_shapes(max_dims=1)),
+)
+
+
+@given(
+    arrays=st.lists(ARRAYS, min_size=1, max_size=3),
+    data=st.data(),
+    encoding=st.sampled_from(["B64GZ", "B64BIN"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_read_as_nibabel_reads(arrays, data, encoding):
+    """Bits, shapes, intents, names and labels of a file of nibabel come out as nibabel has them."""
+    names = data.draw(st.lists(texts, min_size=len(arrays), max_size=len(arrays)))
+    labels = data.draw(st.lists(texts, max_size=2))
+    raw = image_of(arrays, names, labels, encoding).to_bytes()
+    fast = parse_gifti(raw)
+    assert fast is not None
+    same(fast, nib.gifti.GiftiImage.from_bytes(raw))
+
+
+@given(arrays=st.lists(ARRAYS, min_size=1, max_size=3), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_nibabel_reads_what_is_written(arrays, data):
+    """Arrays put into an empty image are those that nibabel finds in the file."""
+    names = data.draw(st.lists(texts, min_size=len(arrays), max_size=len(arrays)))
+    whole = image_of(arrays, names, ["<Data>", "</Data>"])
+    types = {"float32": "NIFTI_TYPE_FLOAT32", "int32": "NIFTI_TYPE_INT32"}
+    empty = [
+        empty_array(
+            a.shape,
+            INTENTS.get(str(a.dtype), "NIFTI_INTENT_NONE"),
+            types.get(str(a.dtype), "NIFTI_TYPE_UINT8"),
+            {"Name": n},
+        )
+        for a, n in zip(arrays, names, strict=True)
+    ]
+    image = nib.gifti.GiftiImage(darrays=empty, labeltable=whole.labeltable, meta=whole.meta)
+    same(nib.gifti.GiftiImage.from_bytes(gifti_bytes(image, arrays)), whole)
+
+
+def test_columns_of_any_memory_order_are_written():
+    """Rows of a transposed array, and arrays that are not contiguous, keep their values."""
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    for columns in (list(values.T), list(np.asfortranarray(values).T)):
+        empty = [empty_array((4,), "NIFTI_INTENT_NORMAL", "NIFTI_TYPE_FLOAT32", {})] * 3
+        image = nib.gifti.GiftiImage(darrays=empty)
+        read = nib.gifti.GiftiImage.from_bytes(gifti_bytes(image, columns))
+        assert np.array_equal(np.array([a.data for a in read.darrays]).T, values)
+
+
+RAW = image_of([np.arange(50, dtype=np.float32)], ["a"]).to_bytes()
+
+
+def changed(old, new):
+    """Return the file with one part replaced, which must be there."""
+    assert old in RAW
+    return RAW.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *damaged(RAW).values(),
+        changed(b"LittleEndian", b"BigEndian"),
+        changed(b"NIFTI_TYPE_FLOAT32", b"NIFTI_TYPE_FLOAT64"),
+        changed(b"GZipBase64Binary", b"ASCII"),
+        changed(b'Dim0="50"', b'Dim0="49"'),
+        changed(b'Dimensionality="1"', b'Dimensionality="2"'),
+        changed(b'NumberOfDataArrays="1"', b'NumberOfDataArrays="2"'),
+        changed(b'ExternalFileName=""', b'ExternalFileName="x.dat"'),
+        changed(b"<GIFTI", b"<GIFTY").replace(b"</GIFTI", b"</GIFTY"),
+        changed(b"<MetaData", b"<!--<Data></Data>--><MetaData"),
+    ],
+)
+def test_what_is_unusual_is_left_to_nibabel(raw):
+    """Other encodings, sizes that do not fit and damage of any kind are not guessed at."""
+    assert parse_gifti(raw) is None
+
+
+def test_columns_first_are_left_to_nibabel():
+    """An array of two dimensions that is stored by columns is not read by rows."""
+    raw = image_of([np.zeros((4, 3), np.float32)], ["a"]).to_bytes()
+    assert parse_gifti(raw) is not None
+    assert parse_gifti(raw.replace(b"RowMajorOrder", b"ColumnMajorOrder")) is None
+
+
+def test_damaged_checksums_and_sizes_are_noticed():
+    """Deflated bytes with a wrong checksum, or with more than the array holds, are refused."""
+    good = np.arange(50, dtype=np.float32).tobytes()
+    start, end = RAW.index(b"<Data>") + 6, RAW.index(b"</Data>")
+    deflated = bytearray(zlib.compress(good))
+    deflated[-1] ^= 1
+    for content in (bytes(deflated), zlib.compress(good + b"\0"), zlib.compress(good[:-4])):
+        assert parse_gifti(RAW[:start] + base64.b64encode(content) + RAW[end:]) is None
+
+
+def test_order_is_kept_in_threads():
+    """However many threads there are, results come in the order of the items."""
+    assert in_threads(lambda n: n * n, range(50), 10**9) == [n * n for n in range(50)]
