@@ -11,11 +11,13 @@ from cytosurf.cli.bench import app as bench_app
 from cytosurf.cli.calibrate import calibrate_command
 from cytosurf.cli.data import app as data_app
 from cytosurf.cli.decode import decode_command
+from cytosurf.cli.embed import embed_command
 from cytosurf.cli.embeddings import app as embeddings_app
 from cytosurf.cli.map import map_command
 from cytosurf.cli.merge import merge_command
 from cytosurf.cli.report import report_command
 from cytosurf.cli.spin import spin_command
+from cytosurf.cli.train import train_command
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 INTERRUPTED = 130  # typer's exit code for Ctrl-C
@@ -33,6 +35,8 @@ app.command("merge")(merge_command)
 app.command("calibrate")(calibrate_command)
 app.command("report")(report_command)
 app.command("map")(map_command)
+app.command("train")(train_command)
+app.command("embed")(embed_command)
 app.add_typer(embeddings_app, name="embeddings")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cytosurf.cli.naming import naming_options
+from cytosurf.cli.train import Changes
 
 ARGUMENTS = ("features", "target", "baseline", "space", "spins", "peer_spins", "jobs", "seed")
 
@@ -124,3 +126,24 @@ def assign_command(
     with naming_options(ARGUMENTS):
         outcome = bench_assign(space, spins=spins, seed=seed)
     show(outcome, as_json=as_json)
+
+
+@app.command("train")
+def train_command(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration.")],
+    changes: Changes = [],  # noqa: B006
+    steps: Annotated[int, typer.Option(help="Steps to measure, after two that are not.")] = 10,
+    as_json: _Json = False,
+) -> None:
+    """Patches per second of a training, and where the time of a step goes.
+
+    Example: cytosurf bench train pipelines/spatialnce_bigbrain/config.yaml
+    """
+    import json
+
+    from cytosurf.spatialnce.config import read_config
+    from cytosurf.spatialnce.throughput import bench_train
+
+    with naming_options(("steps",)):
+        outcome = bench_train(read_config(config, changes), steps=steps)
+    typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())

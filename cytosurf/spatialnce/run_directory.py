@@ -1,0 +1,124 @@
+"""The directory of a training: what was asked for, with what it was made, how far it is.
+
+::
+
+    RUN_DIR/
+        config.yaml     resolved configuration
+        run.json        versions, data, machine, and a line for each session
+        metrics.jsonl   loss, learning rate, gradient, positives, speed, memory
+        checkpoints/    step-00000500, ...
+        model/          model.safetensors and config.json of the finished training
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from cytosurf.compute.files import write_text
+from cytosurf.errors import InputError
+from cytosurf.spatialnce.config import TrainConfig, config_text, read_config
+from cytosurf.spatialnce.sources import provenance
+
+CONFIG, RUN, CHECKPOINTS, MODEL = "config.yaml", "run.json", "checkpoints", "model"
+PACKAGES = ("cytosurf", "torch", "safetensors", "numpy", "scipy", "pydantic")
+
+
+def claim(directory: Path, config: TrainConfig) -> None:
+    """Write the configuration into a new run directory, or check that it is that of a begun one.
+
+    Raises
+    ------
+    InputError
+        If the directory holds the training of another configuration, or something else.
+    """
+    path = directory / CONFIG
+    if not path.exists():
+        if directory.exists() and any(directory.iterdir()):
+            raise InputError(
+                f"--out {directory}", "a folder of something else", "a new or empty folder"
+            )
+        write_text(path, config_text(config))
+        return
+    before, now = read_config(path).identity(), config.identity()
+    if config.schedule.name == "constant":  # then the rate does not depend on their number
+        before["steps"] = now["steps"]
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise InputError(
+                f"--out {directory}",
+                f"a training with {name} = {before.get(name)}",
+                f"one with {name} = {now.get(name)}",
+                "Choose another --out, or delete the directory.",
+            )
+
+
+def add_session(
+    directory: Path, config: TrainConfig, step: int, device: torch.device, world_size: int
+) -> None:
+    """Note in ``run.json`` that training begins or goes on, where, and with what."""
+    path = directory / RUN
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = {"schema": 1, "data": provenance(config.source), "sessions": []}
+    session = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "from_step": step,
+        "processes": world_size,
+        "workers": config.loader.workers,
+        "threads": torch.get_num_threads(),
+        "device": device_name(device),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+    }
+    record |= {"seed": config.seed, "config": config.model_dump(mode="json")}
+    record["sessions"].append(session)
+    write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a training depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # used from a source tree
+            continue
+    return found
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device calls itself."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return platform.processor() or platform.machine()
+
+
+def model_directory(path: Path) -> Path:
+    """Return the folder of the weights in a run directory, or the path itself if it is one.
+
+    Raises
+    ------
+    InputError
+        If the training is not finished, or there is no model.
+    """
+    if (path / "model.safetensors").is_file():
+        return path
+    if (path / MODEL / "model.safetensors").is_file():
+        return path / MODEL
+    if (path / CONFIG).is_file():
+        raise InputError(
+            str(path),
+            "a training that is not finished",
+            "a finished one",
+            f"Go on with it, or give one of its checkpoints: {path / CHECKPOINTS}/step-...",
+        )
+    raise InputError(str(path), "no model", "the directory of a training, or of its weights")

@@ -1,0 +1,140 @@
+"""From the configuration of a source to the patches themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.compute.files import file_sha256
+from cytosurf.errors import InputError
+from cytosurf.histology.source import PatchSource, Selection, away_from
+from cytosurf.spatialnce.config import (
+    ArraysConfig,
+    BigBrainConfig,
+    SectionConfig,
+    SourceConfig,
+    SubsetConfig,
+)
+
+SAMPLED_PIXELS = 2**26  # for the mean and SD of grey values
+MAX_SAMPLED_PATCHES = 4096
+
+
+def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
+    """Return the source that a configuration describes.
+
+    Parameters
+    ----------
+    config : SourceConfig
+        What to open.
+    check : bool, optional
+        Whether to look at every section now; a worker of a training whose sections were looked at
+        leaves it, and finds out about each as it reads it.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or not what is stated of it.
+    """
+    if isinstance(config, BigBrainConfig):
+        from cytosurf.histology.profiles import bigbrain_patches
+
+        return bigbrain_patches(
+            side=config.side,
+            spacing_mm=config.spacing_mm,
+            space=config.space,
+            hemispheres=config.hemispheres,
+            normalise_bin_mm=config.normalise_bin_mm,
+        )
+    if isinstance(config, ArraysConfig):
+        from cytosurf.histology.arrays import read_arrays
+
+        return read_arrays(config.path, config.space)
+    if isinstance(config, SectionConfig):
+        from cytosurf.histology.sections import section_patches
+
+        return section_patches(
+            config.points,
+            pixel_um=config.pixel_um,
+            patch_px=config.patch_px,
+            space=config.space,
+            check=check,
+        )
+    from cytosurf.histology.xray import xray_patches
+
+    return xray_patches(config.path, tile_px=config.tile_px, stride_px=config.stride_px)
+
+
+def training_part(source: PatchSource, config: SubsetConfig) -> PatchSource:
+    """Return the patches of a source that training may see; all others it never reads.
+
+    Raises
+    ------
+    InputError
+        If the file of excluded ids is not readable, holds none of the source, or leaves nothing.
+    """
+    excluded = np.zeros(len(source.ids), bool)
+    if config.exclude is not None:
+        excluded |= np.isin(source.ids, _excluded_ids(config))
+        if not excluded.any():
+            raise InputError(
+                "subset.exclude", f"no id of the source in {config.exclude}", "ids to leave out"
+            )
+    rows = away_from(source, excluded, config.buffer_mm)
+    if config.hemispheres != ("L", "R"):
+        is_left = source.coordinates_mm[rows, 0] < 0
+        rows = rows[is_left if config.hemispheres == ("L",) else ~is_left]
+    return source if len(rows) == len(source.ids) else Selection(source, rows)
+
+
+def grey_statistics(
+    source: PatchSource,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return mean and SD of each channel over patches spread evenly over a source.
+
+    At most 4,096 patches, fewer of large ones (16 at least, 67 million pixels). Channels without
+    variation get an SD of 1.
+    """
+    pixels = int(np.prod(source.shape))
+    count = min(max(SAMPLED_PIXELS // pixels, 16), MAX_SAMPLED_PATCHES, len(source.ids))
+    rows = np.linspace(0, len(source.ids) - 1, count).astype(np.int64)
+    total, squares = np.zeros(source.shape[0]), np.zeros(source.shape[0])
+    for part in np.array_split(rows, max(1, count * pixels // 2**24)):
+        patches = source.read(part).astype(np.float64)
+        total += patches.sum(axis=(0, 2, 3))
+        squares += (patches**2).sum(axis=(0, 2, 3))
+    n = count * pixels / source.shape[0]
+    mean = total / n
+    sd = np.sqrt(np.maximum(squares / n - mean**2, 0))
+    return mean.astype(np.float32), np.where(sd > 1e-6, sd, 1).astype(np.float32)
+
+
+def provenance(config: SourceConfig) -> dict[str, Any]:
+    """Return what identifies the data of a source: hashes of files, from manifests where known."""
+    if isinstance(config, BigBrainConfig):
+        from cytosurf import data
+
+        known = data.sources()
+        return {
+            name: {
+                file.name: file.content_sha256 or "+".join(u.sha256 for u in file.upstream)
+                for file in known[name].files
+            }
+            for name in ("bigbrainwarp", "staining-profiles", "gradients")
+        }
+    path = config.points if isinstance(config, SectionConfig) else config.path
+    return {str(path): file_sha256(path)}
+
+
+def _excluded_ids(config: SubsetConfig) -> npt.NDArray[np.int64]:
+    path = config.exclude
+    try:
+        with np.load(str(path), allow_pickle=False) as stored:
+            ids: npt.NDArray[np.int64] = stored["ids"]
+    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+        raise InputError(
+            "subset.exclude", f"{path}: {type(error).__name__}", "an npz file with `ids`"
+        ) from None
+    return ids

@@ -1,0 +1,36 @@
+"""What the processes do in the tests of the training loop."""
+
+from pathlib import Path
+
+import torch
+
+
+def train(options, out):
+    """Train in the group of all processes; return the records and the number of the process."""
+    from cytosurf.spatialnce.loop import train as train_here
+
+    training = train_here(options, out)
+    return training.finished, training.progress.step, torch.distributed.get_rank()
+
+
+def stop(options, out, rank, number):
+    """Train, and ask one process to stop after an update."""
+    import os
+    import signal
+
+    from cytosurf.spatialnce import loop
+
+    update = loop.update
+    done = []
+
+    def watched(*arguments):
+        done.append(1)
+        if len(done) == number and torch.distributed.get_rank() == rank:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(*arguments)
+
+    loop.update = watched
+    try:
+        return loop.train(options, Path(out)).progress.step
+    finally:
+        loop.update = update

@@ -1,0 +1,48 @@
+"""The training loop over four gloo processes is that of one."""
+
+import pytest
+from safetensors.torch import load_file
+
+from cytosurf.spatialnce.loop import train
+from tests.distributed import loop_tasks
+from tests.unit.spatialnce.toy_training import options, records, write_patches
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory):
+    """Write the patches once."""
+    return write_patches(tmp_path_factory.mktemp("patches"))
+
+
+def assert_close(found, expected):
+    """Weights, running statistics and records agree to rounding in float32."""
+    for line, other in zip(records(found), records(expected), strict=True):
+        assert line == pytest.approx(other, rel=2e-4)
+    here, there = (load_file(run / "model" / "model.safetensors") for run in (found, expected))
+    for name, value in there.items():
+        scale = float(value.abs().max()) + 1e-6
+        assert float((here[name] - value).abs().max()) <= 2e-4 * scale, name
+
+
+def test_four_processes_train_what_one_trains(world, patches, tmp_path):
+    """The same batches, loss, statistics of normalisation and updates; one record for all."""
+    train(options(patches), tmp_path / "one")
+    ended = world.call(loop_tasks.train, options(patches), tmp_path / "four")
+    assert ended == [(True, 6, rank) for rank in range(4)]
+    assert_close(tmp_path / "four", tmp_path / "one")
+
+
+def test_a_signal_to_one_process_stops_all_and_one_goes_on(world, patches, tmp_path):
+    """All end after the same update, with a checkpoint that fits any number of processes."""
+    out = tmp_path / "run"
+    assert world.call(loop_tasks.stop, options(patches), out, 2, 3) == [3] * 4
+    assert train(options(patches), out).finished
+    train(options(patches), tmp_path / "one")
+    assert_close(out, tmp_path / "one")
+
+
+def test_processes_that_cannot_share_a_batch_are_refused(world, patches, tmp_path):
+    """On every process, before anything is written."""
+    with pytest.raises(AssertionError, match="multiple of the number of processes"):
+        world.call(loop_tasks.train, options(patches, batch={"size": 18}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,80 @@
+"""Batches are the same for any number of processes, and sources are opened where they are read."""
+
+import numpy as np
+import pytest
+import torch
+
+from cytosurf.errors import InputError
+from cytosurf.spatialnce.batches import StepBatches
+from cytosurf.spatialnce.config import SubsetConfig, make_config
+from cytosurf.spatialnce.sources import grey_statistics, open_source, training_part
+from tests.unit.spatialnce.toy_training import options, write_patches
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory):
+    """Write the patches once."""
+    return write_patches(tmp_path_factory.mktemp("patches"))
+
+
+@pytest.mark.parametrize("world_size", [2, 4, 8])
+def test_slices_put_together_are_the_batch_of_one_process(patches, world_size):
+    """The same patches in the same order, augmented to the same bits."""
+    config = make_config(options(patches))
+    whole = StepBatches(config)[5]
+    parts = [StepBatches(config, rank, world_size)[5] for rank in range(world_size)]
+    for field in ("images", "coordinates_mm", "indices"):
+        assert torch.equal(torch.cat([getattr(p, field) for p in parts]), getattr(whole, field))
+
+
+def test_both_views_are_of_the_same_patches(patches):
+    """Two views for SimCLR, the first of them that of SpatialNCE."""
+    one = StepBatches(make_config(options(patches)))[0].images
+    two = StepBatches(make_config(options(patches, loss={"kind": "simclr"})))[0].images
+    first, second = two.chunk(2)
+    assert torch.equal(first, one)
+    assert not torch.equal(second, first)
+
+
+def test_a_worker_is_not_sent_the_patches(patches):
+    """It opens them itself, and reads the same."""
+    steps = StepBatches(make_config(options(patches)))
+    expected = steps[1]
+    state = steps.__getstate__()
+    assert state["source"] is None
+    assert state["_sampler"] is None
+    worker = StepBatches.__new__(StepBatches)
+    worker.__dict__.update(state)
+    assert torch.equal(worker[1].images, expected.images)
+
+
+def test_training_sees_nothing_that_is_excluded_or_near_it(patches, tmp_path):
+    """Excluded ids, a buffer around them, one hemisphere: all at once."""
+    source = open_source(make_config(options(patches)).source)
+    np.savez(tmp_path / "test.npz", ids=np.array([3, 7]))
+    subset = SubsetConfig(exclude=tmp_path / "test.npz", buffer_mm=8.0, hemispheres=("L",))
+    part = training_part(source, subset)
+    assert not {3, 7} & set(part.ids.tolist())
+    assert (part.coordinates_mm[:, 0] < 0).all()
+    gaps = part.coordinates_mm[:, None] - source.coordinates_mm[[3, 7]]
+    assert np.linalg.norm(gaps, axis=-1).min() > 8.0
+    assert 0 < len(part.ids) < 48
+
+
+@pytest.mark.parametrize(("ids", "words"), [([999], "no id of the source"), (None, "npz file")])
+def test_a_subset_that_excludes_nothing_is_refused(patches, tmp_path, ids, words):
+    """A file of other ids would silently train on everything."""
+    if ids is not None:
+        np.savez(tmp_path / "test.npz", ids=np.array(ids))
+    subset = SubsetConfig(exclude=tmp_path / "test.npz")
+    with pytest.raises(InputError, match=words):
+        training_part(open_source(make_config(options(patches)).source), subset)
+
+
+def test_grey_statistics_are_mean_and_sd_of_each_channel(patches):
+    """Over all patches here; a constant channel is not divided by 0."""
+    source = open_source(make_config(options(patches)).source)
+    values = source.read(np.arange(48)).astype(np.float64)
+    mean, sd = grey_statistics(source)
+    assert mean == pytest.approx(values.mean((0, 2, 3)), rel=1e-5)
+    assert sd == pytest.approx(values.std((0, 2, 3)), rel=1e-5)

@@ -1,0 +1,228 @@
+"""Training: resumed to the bit, guarded, recorded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from cytosurf.errors import InputError
+from cytosurf.spatialnce import loop, step
+from cytosurf.spatialnce.checkpoint import Progress, checkpoints
+from cytosurf.spatialnce.loop import TrainingFailedError, train
+from cytosurf.spatialnce.loss import spatial_nce
+from tests.unit.spatialnce.toy_training import options, records, weights, write_patches
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory):
+    """Write the patches once."""
+    return write_patches(tmp_path_factory.mktemp("patches"))
+
+
+@pytest.fixture(scope="module")
+def whole(patches, tmp_path_factory):
+    """Train six steps without a stop."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert train(options(patches), out).finished
+    return out
+
+
+def stop_at(number):
+    """Return a callback that sends SIGTERM to this process after an update."""
+
+    def send(record):
+        if record["step"] == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return send
+
+
+def same(found, expected):
+    """Assert that two trainings ended with the same bits and records."""
+    assert weights(found) == weights(expected)
+    assert records(found) == records(expected)
+
+
+def test_sigterm_saves_and_training_goes_on_to_the_same_bits(patches, whole, tmp_path):
+    """Stopped after the third update, between two checkpoints, and continued."""
+    handler = signal.getsignal(signal.SIGTERM)
+    stopped = train(options(patches), tmp_path / "run", on_record=stop_at(3))
+    assert (stopped.finished, stopped.progress.step) == (False, 3)
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert not (tmp_path / "run" / "model").exists()
+    assert train(options(patches), tmp_path / "run").finished
+    same(tmp_path / "run", whole)
+
+
+def test_another_number_of_workers_gives_the_same_bits(patches, whole, tmp_path):
+    """Begun without workers, continued with two."""
+    train(options(patches), tmp_path / "run", on_record=stop_at(2))
+    train(options(patches, loader={"workers": 2}), tmp_path / "run")
+    same(tmp_path / "run", whole)
+
+
+KILLED = """
+import json, os, pathlib, signal, sys
+from cytosurf.spatialnce.loop import train
+rename = pathlib.Path.replace
+def killed(self, target):
+    if str(target).endswith("step-00000004"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+pathlib.Path.replace = killed
+train(json.loads(sys.argv[1]), sys.argv[2])
+"""
+
+
+def test_a_kill_between_write_and_rename_loses_nothing(patches, whole, tmp_path):
+    """Killed with the second checkpoint written and not renamed: the first is gone on from."""
+    arguments = [sys.executable, "-c", KILLED, json.dumps(options(patches)), str(tmp_path / "run")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = tmp_path / "run" / "checkpoints"
+    assert [path.name for path in checkpoints(folder)] == ["step-00000002"]
+    assert list(folder.glob(".tmp*"))
+    train(options(patches), tmp_path / "run")
+    assert not list(folder.glob(".tmp*"))
+    same(tmp_path / "run", whole)
+
+
+def test_a_finished_training_is_left_as_it_is(patches, whole):
+    """The same command once more does nothing."""
+    before = weights(whole), records(whole)
+    assert train(options(patches), whole).progress == Progress(6)
+    assert (weights(whole), records(whole)) == before
+
+
+def test_no_step_writes_the_untrained_encoder(patches, tmp_path):
+    """The control: weights of the seed, and grey values scaled as for training."""
+    train(options(patches, steps=0), tmp_path / "a")
+    train(options(patches, steps=0), tmp_path / "b")
+    train(options(patches, steps=0, seed=1), tmp_path / "c")
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert a == b != c
+    assert (tmp_path / "a" / "run.json").is_file()
+
+
+def test_a_constant_rate_allows_more_steps_later(patches, tmp_path):
+    """Four steps and two more are six; with a cosine they would not be, and it is refused."""
+    constant = {"name": "constant"}
+    train(options(patches, schedule=constant, steps=4), tmp_path / "more")
+    train(options(patches, schedule=constant), tmp_path / "more")
+    train(options(patches, schedule=constant), tmp_path / "once")
+    same(tmp_path / "more", tmp_path / "once")
+    train(options(patches, steps=2), tmp_path / "cosine")
+    with pytest.raises(InputError, match=r"steps = 2; expected one with steps = 6"):
+        train(options(patches), tmp_path / "cosine")
+
+
+def test_another_configuration_or_another_folder_is_refused(patches, whole, tmp_path):
+    """Rather than mixing two trainings."""
+    with pytest.raises(InputError, match=r"seed = 0; expected one with seed = 1"):
+        train(options(patches, seed=1), whole)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="something else"):
+        train(options(patches), tmp_path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_an_update_that_is_not_finite_is_skipped(patches, tmp_path, monkeypatch, bad):
+    """Weights, momenta and running statistics stay; it is counted; training goes on."""
+    seen = []
+
+    def objective(projected, **kwargs):
+        seen.append(1)
+        result = spatial_nce(projected, kwargs["coordinates_mm"], sigma_mm=10.0)
+        return result._replace(loss=result.loss * bad) if len(seen) == 3 else result
+
+    states = []
+    monkeypatch.setattr(step, "objective", objective)
+    update = loop.update
+
+    def watched(model, *arguments):
+        states.append({k: v.clone() for k, v in model.state_dict().items()})
+        result = update(model, *arguments)
+        states.append({k: v.clone() for k, v in model.state_dict().items()})
+        return result
+
+    monkeypatch.setattr(loop, "update", watched)
+    training = train(options(patches), tmp_path / "run")
+    assert training.progress == Progress(6, 1, 0)
+    for index in range(6):
+        before, after = states[2 * index], states[2 * index + 1]
+        unchanged = all(torch.equal(before[name], after[name]) for name in before)
+        assert unchanged == (index == 2)
+
+
+def test_too_many_in_a_row_end_the_training(patches, tmp_path, monkeypatch):
+    """With the step and a way out."""
+
+    def objective(projected, **kwargs):
+        result = spatial_nce(projected, kwargs["coordinates_mm"], sigma_mm=10.0)
+        return result._replace(loss=result.loss * float("nan"))
+
+    monkeypatch.setattr(step, "objective", objective)
+    with pytest.raises(TrainingFailedError, match=r"3 updates in a row.*number 3"):
+        train(options(patches, max_skipped=3), tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["spatialnce", "simclr"])
+def test_training_lowers_its_loss(patches, tmp_path, kind):
+    """On patches whose texture follows their place."""
+    loss = {"kind": kind, "temperature": 0.2}
+    adam = {"name": "adamw", "lr": 0.01}
+    train(options(patches, steps=40, loss=loss, optimiser=adam), tmp_path / "run")
+    losses = [record["loss"] for record in records(tmp_path / "run")]
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+
+
+def test_two_passes_are_one_without_batch_statistics(patches, tmp_path):
+    """With group normalisation and chunks of 5, weights end up the same."""
+    encoder = {
+        "options": {"widths": [4, 8], "strides": [1, 1], "norm": "group"},
+        "projection_norm": "group",
+        "projection_hidden": 8,
+    }
+    results = []
+    for name, chunk in (("one", None), ("two", 5)):
+        out = tmp_path / name
+        train(options(patches, encoder=encoder, batch={"size": 16, "chunk": chunk}), out)
+        results.append([record["loss"] for record in records(out)])
+    assert results[1] == pytest.approx(results[0], rel=1e-4)
+
+
+def test_bfloat16_trains_close_to_float32(patches, whole, tmp_path):
+    """The encoder runs in it, the loss does not."""
+    train(options(patches, precision="bfloat16"), tmp_path / "run")
+    found, expected = records(tmp_path / "run")[0], records(whole)[0]
+    assert found["loss"] == pytest.approx(expected["loss"], rel=0.02)
+    assert found["loss"] != expected["loss"]
+
+
+def test_the_record_says_what_was_asked_for(whole):
+    """Loss, rate, gradient, positives, speed, waiting and memory; versions and data."""
+    lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    for line in lines:
+        assert line["loss"] > 0
+        assert line["gradient_norm"] > 0
+        assert line["effective_positives"] > 1
+        assert line["patches_per_second"] > 0
+        assert 0 <= line["data_wait_share"] <= 1
+        assert line["memory_mb"] > 50
+    assert [line["lr"] for line in lines[:3]] == [0.25, 0.5, 0.5]
+    run = json.loads((whole / "run.json").read_text())
+    assert run["config"]["seed"] == run["seed"] == 0
+    assert {"torch", "numpy", "python"} <= run["sessions"][0]["versions"].keys()
+    assert [len(value) for value in run["data"].values()] == [64]
+
+
+def test_fewer_patches_than_a_batch_are_refused(patches, tmp_path):
+    """Before anything is written."""
+    with pytest.raises(InputError, match="64 with 48 patches"):
+        train(options(patches, batch={"size": 64}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
