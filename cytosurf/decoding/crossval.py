@@ -10,53 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding.design import Design, make_design
+from cytosurf.decoding.fitters import BatchFitter, ClassifierFitter, Fitter, FoldFit, softmax_fitter
 from cytosurf.decoding.folds import Folds
 from cytosurf.decoding.scores import confusion_counts, log_loss
-from cytosurf.decoding.softmax import START_TOLERANCE, fit_softmax, predict_probability
 from cytosurf.errors import InputError
 
 UNLABELLED = -1
-
-
-@dataclass(frozen=True, eq=False)
-class FoldFit:
-    """A classifier fitted in one fold, applied to the fold's test rows.
-
-    Attributes
-    ----------
-    classes : (n_present,) int64
-        Classes with a training vertex, in the order of the columns of `probability`.
-    probability : (n_test, n_present) float32
-        Held-out probabilities.
-    converged : bool
-        Whether the fit met its stopping rule.
-    """
-
-    classes: npt.NDArray[np.int64]
-    probability: npt.NDArray[np.float32]
-    converged: bool
-
-
-class Fitter(Protocol):
-    """A classifier on fixed features: training and test rows in, a `FoldFit` out."""
-
-    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
-        """Return what the fits of all folds start from, given the training rows of any fold."""
-
-    def fit(
-        self,
-        label: npt.NDArray[np.int64],
-        train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
-        state: Any,
-    ) -> FoldFit:
-        """Fit on the rows `train` of `label` and give the probabilities of the rows `test`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +77,12 @@ class DecodingResult:
 
 
 def make_decoder(
-    features: npt.NDArray[np.floating], folds: Folds, *, C: float = 1.0, classifier: Any = None
+    features: npt.NDArray[np.floating],
+    folds: Folds,
+    *,
+    C: float = 1.0,
+    classifier: Any = None,
+    device: str = "cpu",
 ) -> Decoder:
     """Prepare the decoding of label vectors from `features`.
 
@@ -128,6 +97,8 @@ def make_decoder(
     classifier : scikit-learn classifier, optional
         Used instead of the softmax regression: cloned for each fold and fitted on features
         standardised over the training vertices. It must have ``predict_proba``.
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where the softmax regression is fitted, see `cytosurf.decoding.torch_device.check_device`.
 
     Returns
     -------
@@ -137,7 +108,8 @@ def make_decoder(
     ------
     InputError
         If the features are no matrix or its rows are not the folds', an analysed value is not
-        finite, `C` is not above 0, or the classifier gives no probabilities.
+        finite, `C` is not above 0, the classifier gives no probabilities, or the device is not
+        there.
 
     Examples
     --------
@@ -164,10 +136,10 @@ def make_decoder(
     train = np.stack([folds.train(k)[rows] for k in range(folds.n_folds)])
     test = np.stack([folds.test(k)[rows] for k in range(folds.n_folds)])
     fitter: Fitter
-    if classifier is None:
-        fitter = _SoftmaxFitter(make_design(matrix, folds.fold[rows]), C)
+    if classifier is not None:
+        fitter = ClassifierFitter(matrix, classifier)
     else:
-        fitter = _ClassifierFitter(matrix, classifier)
+        fitter = softmax_fitter(matrix, folds.fold[rows], C, device)
     return Decoder(rows, train, test, len(features), fitter)
 
 
@@ -243,6 +215,43 @@ def count_labels(
     return counts, (fold >= 0) & (prediction == label)
 
 
+def count_many(
+    decoder: Decoder, labels: npt.NDArray[np.integer], n_classes: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+    """Cross-validate `decoder` on many label vectors: on a GPU together, else one by one.
+
+    Parameters
+    ----------
+    decoder, n_classes
+        As for `decode_labels`.
+    labels : (n, n_vertices) array of int
+        Label vectors.
+
+    Yields
+    ------
+    counts, correct
+        Of each label vector, as from `count_labels`.
+
+    Raises
+    ------
+    InputError
+        As from `decode_labels`.
+    """
+    if not isinstance(decoder.fitter, BatchFitter):
+        for label in labels:
+            yield count_labels(decoder, label, n_classes)
+        return
+    of_rows = np.stack([_row_labels(decoder, label, n_classes) for label in labels])
+    predicted = decoder.fitter.predict_many(of_rows, decoder.train, decoder.test, n_classes)
+    tested = decoder.test.any(axis=0)
+    fold = np.where(tested, decoder.test.argmax(axis=0), UNLABELLED)
+    for label, prediction in zip(of_rows, predicted, strict=True):
+        counts = confusion_counts(label, prediction, fold, len(decoder.test), n_classes)
+        correct = np.zeros(decoder.n_vertices, bool)
+        correct[decoder.rows] = tested & (label != UNLABELLED) & (prediction == label)
+        yield counts, correct
+
+
 def fold_fits(
     decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], FoldFit]]:
@@ -265,73 +274,27 @@ def fold_fits(
     InputError
         As from `decode_labels`.
     """
+    row_label = _row_labels(decoder, label, n_classes)
+    labelled = row_label != UNLABELLED
+    state = decoder.fitter.start(row_label, decoder.train.any(axis=0) & labelled)
+    for k in range(len(decoder.train)):
+        train, test = decoder.train[k] & labelled, decoder.test[k] & labelled
+        fit = decoder.fitter.fit(row_label, train, test, state)
+        yield decoder.rows[test], fit
+
+
+def _row_labels(
+    decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
+) -> npt.NDArray[np.int64]:
+    """Return the labels of the analysed vertices, having checked that all folds can be fitted."""
     if label.shape != (decoder.n_vertices,):
         raise InputError("labels", f"shape {label.shape}", f"({decoder.n_vertices},)")
     row_label = np.asarray(label[decoder.rows], dtype=np.int64)
     if not UNLABELLED <= row_label.min() <= row_label.max() < n_classes:
         found = f"class indices {row_label.min()} to {row_label.max()}"
         raise InputError("labels", found, f"{UNLABELLED} to {n_classes - 1}")
-    labelled = row_label != UNLABELLED
-    state = decoder.fitter.start(row_label, decoder.train.any(axis=0) & labelled)
-    for k in range(len(decoder.train)):
-        train, test = decoder.train[k] & labelled, decoder.test[k] & labelled
-        if not train.any():
-            raise InputError(
-                "folds", f"no labelled training vertex in fold {k}", "labels in every fold"
-            )
-        fit = decoder.fitter.fit(row_label, train, test, state)
-        yield decoder.rows[test], fit
-
-
-@dataclass(frozen=True, eq=False)
-class _SoftmaxFitter:
-    """The softmax regression; each fold starts from one fit to the rows of all."""
-
-    design: Design
-    C: float
-
-    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
-        return fit_softmax(self.design, label, rows, C=self.C, tolerance=START_TOLERANCE)
-
-    def fit(
-        self,
-        label: npt.NDArray[np.int64],
-        train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
-        state: Any,
-    ) -> FoldFit:
-        fit = fit_softmax(self.design, label, train, C=self.C, start=state)
-        probability = predict_probability(self.design, fit, test)
-        return FoldFit(fit.classes, probability, fit.converged)
-
-
-@dataclass(frozen=True, eq=False)
-class _ClassifierFitter:
-    """Any scikit-learn classifier, behind a `StandardScaler` fitted on the training rows."""
-
-    matrix: npt.NDArray[np.float64]
-    classifier: Any
-
-    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:  # noqa: ARG002
-        return None
-
-    def fit(
-        self,
-        label: npt.NDArray[np.int64],
-        train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
-        state: Any,  # noqa: ARG002
-    ) -> FoldFit:
-        from sklearn.base import clone
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        present = np.unique(label[train])
-        n_test = int(test.sum())
-        if len(present) == 1 or n_test == 0:  # which scikit-learn refuses
-            share = np.full((n_test, len(present)), 1 / len(present), np.float32)
-            return FoldFit(present, share, converged=True)
-        model = make_pipeline(StandardScaler(), clone(self.classifier))
-        model.fit(self.matrix[train], label[train])
-        probability = model.predict_proba(self.matrix[test]).astype(np.float32)
-        return FoldFit(np.asarray(model.classes_, dtype=np.int64), probability, converged=True)
+    untrained = ~(decoder.train & (row_label != UNLABELLED)).any(axis=1)
+    if untrained.any():
+        found = f"no labelled training vertex in fold {untrained.argmax()}"
+        raise InputError("folds", found, "labels in every fold")
+    return row_label

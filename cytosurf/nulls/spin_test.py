@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_labels
+from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_many
 from cytosurf.nulls.quality import distinct_share
 from cytosurf.nulls.rotations import Policy, spin_rotations
 from cytosurf.nulls.spin_counts import SpinCounts, pack_counts
@@ -147,22 +147,20 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     first = test.decoders[0]
     rows, train, tested = first.rows, first.train, first.test
 
-    def decoded(label: npt.NDArray[np.int16]) -> Iterator[npt.NDArray[np.int64]]:
-        for j, decoder in enumerate(test.decoders):
-            counts, right = count_labels(decoder, label, test.n_classes)
+    labels, can = np.zeros((len(numbers), len(test.label)), np.int16), np.zeros(len(numbers), bool)
+    for i, k in enumerate(numbers.tolist()):
+        labels[i], distinct[i] = spin_label(test, k, policy)
+        labelled = labels[i, rows] != UNLABELLED
+        kept[i] = labelled.mean()
+        can[i] = can_be_decoded(labels[i, rows], train, tested)
+        evaluated[rows[tested.any(axis=0) & labelled]] += can[i]
+    of_sets = [count_many(decoder, labels[can], test.n_classes) for decoder in test.decoders]
+
+    def decoded() -> Iterator[npt.NDArray[np.int64]]:
+        for j, outcomes in enumerate(of_sets):
+            counts, right = next(outcomes)
             correct[j] += right
             yield counts
 
-    def spun() -> Iterator[Iterable[npt.NDArray[np.int64]]]:
-        for i, k in enumerate(numbers.tolist()):
-            label, distinct[i] = spin_label(test, k, policy)
-            labelled = label[rows] != UNLABELLED
-            kept[i] = labelled.mean()
-            if not can_be_decoded(label[rows], train, tested):
-                yield ()
-                continue
-            evaluated[rows[tested.any(axis=0) & labelled]] += 1
-            yield decoded(label)
-
-    counts = pack_counts(spun(), n_sets, n_folds, test.n_classes)
+    counts = pack_counts((decoded() if c else () for c in can), n_sets, n_folds, test.n_classes)
     return SpinChunk(numbers, counts, kept, distinct, evaluated, correct)

@@ -22,11 +22,11 @@ from cytosurf.nulls.rotations import spin_rotations
 from cytosurf.nulls.spin_test import (
     SpinTest,
     can_be_decoded,
-    fold_mean_macro_f1,
     run_spins,
     spin_label,
 )
 from cytosurf.nulls.spins import SpinAssigner
+from cytosurf.nulls.statistics import fold_mean_macro_f1
 from tests.unit.nulls.oracles import brute_force
 
 POLICIES = ["independent", "mirrored"]

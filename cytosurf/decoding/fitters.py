@@ -1,0 +1,152 @@
+"""Classifiers behind one small interface: training and test rows in, held-out probabilities out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.decoding.design import Design, make_design
+from cytosurf.decoding.softmax import START_TOLERANCE, fit_softmax, predict_probability
+
+
+@dataclass(frozen=True, eq=False)
+class FoldFit:
+    """A classifier fitted in one fold, applied to the fold's test rows.
+
+    Attributes
+    ----------
+    classes : (n_present,) int64
+        Classes with a training vertex, in the order of the columns of `probability`.
+    probability : (n_test, n_present) float32
+        Held-out probabilities.
+    converged : bool
+        Whether the fit met its stopping rule.
+    """
+
+    classes: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32]
+    converged: bool
+
+
+class Fitter(Protocol):
+    """A classifier on fixed features: training and test rows in, a `FoldFit` out."""
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
+        """Return what the fits of all folds start from, given the training rows of any fold."""
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,
+    ) -> FoldFit:
+        """Fit on the rows `train` of `label` and give the probabilities of the rows `test`."""
+
+
+@runtime_checkable
+class BatchFitter(Fitter, Protocol):
+    """A classifier that is faster for many label vectors together than one after the other."""
+
+    def predict_many(
+        self,
+        labels: npt.NDArray[np.integer],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        n_classes: int,
+    ) -> npt.NDArray[np.int16]:
+        """Return the held-out class of each row for each of `labels`, -1 where untested."""
+
+
+def softmax_fitter(
+    matrix: npt.NDArray[np.float64], fold: npt.NDArray[np.integer], C: float, device: str
+) -> Fitter:
+    """Return the softmax regression of `cytosurf.decoding.softmax`, or the same in torch.
+
+    Parameters
+    ----------
+    matrix : (n_rows, n_features) float64
+        Features.
+    fold : (n_rows,) array of int
+        Test fold of each row.
+    C : float
+        Inverse strength of the penalty.
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where it is fitted.
+
+    Raises
+    ------
+    InputError
+        If the device is not there.
+    """
+    design = make_design(matrix, fold)
+    if device == "cpu":
+        return SoftmaxFitter(design, C)
+    from cytosurf.decoding.torch_device import check_device
+
+    check_device(device)
+    from cytosurf.decoding.torch_softmax import TorchFitter
+
+    slots = design.x.transpose(0, 2, 1).reshape(-1, design.x.shape[1])
+    return TorchFitter(slots[design.row_slot], C, device)
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxFitter:
+    """The softmax regression; each fold starts from one fit to the rows of all."""
+
+    design: Design
+    C: float
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
+        """Fit the rows of all folds, loosely."""
+        return fit_softmax(self.design, label, rows, C=self.C, tolerance=START_TOLERANCE)
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,
+    ) -> FoldFit:
+        """Fit the training rows of a fold from there."""
+        fit = fit_softmax(self.design, label, train, C=self.C, start=state)
+        probability = predict_probability(self.design, fit, test)
+        return FoldFit(fit.classes, probability, fit.converged)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierFitter:
+    """Any scikit-learn classifier, behind a `StandardScaler` fitted on the training rows."""
+
+    matrix: npt.NDArray[np.float64]
+    classifier: Any
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:  # noqa: ARG002
+        """Return None: other classifiers have no start."""
+        return None
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,  # noqa: ARG002
+    ) -> FoldFit:
+        """Fit a clone on standardised training rows."""
+        from sklearn.base import clone
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        present = np.unique(label[train])
+        n_test = int(test.sum())
+        if len(present) == 1 or n_test == 0:  # which scikit-learn refuses
+            share = np.full((n_test, len(present)), 1 / len(present), np.float32)
+            return FoldFit(present, share, converged=True)
+        model = make_pipeline(StandardScaler(), clone(self.classifier))
+        model.fit(self.matrix[train], label[train])
+        probability = model.predict_proba(self.matrix[test]).astype(np.float32)
+        return FoldFit(np.asarray(model.classes_, dtype=np.int64), probability, converged=True)

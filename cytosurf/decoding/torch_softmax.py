@@ -1,0 +1,310 @@
+"""Refits of the softmax regression for many label vectors at once, in torch.
+
+The objective, the starts and the stopping rule are those of `cytosurf.decoding.softmax`; what is
+written there holds here. The fits of a batch of label vectors go through the same stages together:
+
+1. the minimum over a sample of the rows of all folds, from zero;
+2. the inverse Hessian of that sample there, for all that follows;
+3. the minimum over all rows, loosely: the start of the folds;
+4. for each fold the minimum over a sample of it, tilted to have the gradient of all its rows;
+5. the minimum over all its rows.
+
+A result depends on its own labels alone, not on the batch: every product has one shape and a
+matrix for each problem (`cytosurf.decoding.torch_slab`), and problems stop on their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cytosurf.decoding.fitters import FoldFit
+from cytosurf.decoding.softmax import (
+    MAX_SAMPLE_ITERATIONS,
+    SAMPLE_TOLERANCE,
+    START_TOLERANCE,
+    TILTED_TOLERANCE,
+    TOLERANCE,
+)
+from cytosurf.decoding.torch_curvature import inverse_at, inverse_at_zero
+from cytosurf.decoding.torch_device import full_precision, torch_device
+from cytosurf.decoding.torch_memory import LARGEST_BATCH, free_bytes, slab_bytes, spin_bytes
+from cytosurf.decoding.torch_minimise import Begin, evaluate, minimise
+from cytosurf.decoding.torch_problem import NEVER, Problems, Rows, make_problems, make_rows
+from cytosurf.errors import CytosurfError
+
+NO_LABEL = -1
+MAX_PASSES = 2000
+# Problems that are solved side by side: enough for a GPU to be busy, few for a processor.
+PLACES = {"cuda": 64, "cpu": 8}
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """What the folds of some label vectors start from.
+
+    Attributes
+    ----------
+    problems : Problems
+        The rows of all folds.
+    theta : (n_spins, K, width) float64
+        Parameters.
+    inverse : Tensor
+        Inverse Hessians, as in `cytosurf.decoding.torch_minimise.Begin`.
+    """
+
+    problems: Problems
+    theta: Tensor
+    inverse: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TorchFitter:
+    """The softmax regression on a torch device: a `cytosurf.decoding.fitters.BatchFitter`.
+
+    Attributes
+    ----------
+    features : (n_rows, n_features) float32
+        Features, each column standardised over all rows.
+    C : float
+        Inverse strength of the penalty.
+    device : {"cuda", "torch-cpu"}
+        Where to compute.
+    n_places : int or None
+        Problems side by side; as suits the device if None.
+    """
+
+    features: npt.NDArray[np.float32]
+    C: float
+    device: str
+    n_places: int | None = None
+
+    def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
+        """Return what the fits of all folds start from, given the training rows of any fold."""
+        with full_precision():
+            return self._starts(self._rows(), label[None], rows, int(label.max()) + 1)
+
+    def fit(
+        self,
+        label: npt.NDArray[np.int64],  # noqa: ARG002
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        state: Any,
+    ) -> FoldFit:
+        """Fit on the rows `train` and give the probabilities of the rows `test`."""
+        with full_precision():
+            starts: Starts = state
+            problems, theta, converged = self._folds(starts, train[None])
+            present = problems.present[0].cpu().numpy()
+            x = starts.problems.rows.flat[torch.from_numpy(np.flatnonzero(test)).to(theta.device)]
+            probability = _probability(x, theta[0]).cpu().numpy()
+        classes = np.flatnonzero(present)
+        return FoldFit(classes, probability[:, classes], bool(converged[0]))
+
+    def predict_many(
+        self,
+        labels: npt.NDArray[np.integer],
+        train: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.bool_],
+        n_classes: int,
+    ) -> npt.NDArray[np.int16]:
+        """Predict the held-out class of every row for many label vectors.
+
+        Parameters
+        ----------
+        labels : (n_spins, n_rows) array of int
+            Class of each row, -1 where there is none.
+        train, test : (n_folds, n_rows) bool
+            Membership of each row in each fold.
+        n_classes : int
+            Number of classes, present or not.
+
+        Returns
+        -------
+        (n_spins, n_rows) int16
+            -1 in rows that no fold tests, or that have no label.
+        """
+        prediction = np.full(labels.shape, NO_LABEL, np.int16)
+        for batch, rows, theta, _ in self._solved(labels, train, n_classes):
+            prediction[batch] = _predictions(rows, theta, test, len(labels[batch]))
+        prediction[labels == NO_LABEL] = NO_LABEL
+        return prediction
+
+    def solve(
+        self,
+        labels: npt.NDArray[np.integer],
+        train: npt.NDArray[np.bool_],
+        n_classes: int,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Fit every fold of many label vectors.
+
+        Parameters
+        ----------
+        labels, train, n_classes
+            As for `predict_many`.
+
+        Returns
+        -------
+        theta : (n_spins, n_folds, K, n_features + 1) float64
+            Coefficients in units of the features, intercepts last; that of a class without a
+            training row is far below all others.
+        converged : (n_spins, n_folds) bool
+            Whether the stopping rule was met.
+        """
+        solved = list(self._solved(labels, train, n_classes))
+        shape = (len(labels), len(train))
+        theta = torch.cat([of_batch for _, _, of_batch, _ in solved]).cpu().numpy()
+        converged = torch.cat([of_batch for _, _, _, of_batch in solved]).cpu().numpy()
+        return theta.reshape(*shape, *theta.shape[1:]), converged.reshape(shape)
+
+    def _solved(
+        self, labels: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], n_classes: int
+    ) -> Iterator[tuple[slice, Rows, Tensor, Tensor]]:
+        """Solve as many label vectors at a time as fit into the memory that is free."""
+        any_fold = np.asarray(train.any(axis=0))
+        with full_precision():
+            rows = self._rows()
+            for batch in self._batches(rows, len(labels), len(train), n_classes):
+                starts = self._starts(rows, labels[batch], any_fold, n_classes)
+                _, theta, converged = self._folds(starts, train)
+                yield batch, rows, theta, converged
+
+    def _batches(self, rows: Rows, n_spins: int, n_folds: int, n_classes: int) -> Iterator[slice]:
+        """Split label vectors as the memory that is free allows."""
+        width = rows.x.shape[-1]
+        n_places = self._n_places(rows)
+        need = slab_bytes(n_places, len(rows.flat), n_classes, width)
+        free = free_bytes(rows.device)
+        each = spin_bytes(len(rows.flat), n_classes, width, n_folds)
+        if need + each > free:
+            raise CytosurfError(
+                f"--device {self.device}: {free / 1e9:.1f} GB of memory are free, and "
+                f"{(need + each) / 1e9:.1f} GB are needed. End what else uses the device, or "
+                "leave --device out."
+            )
+        size = min(LARGEST_BATCH, (free - need) // each)
+        for first in range(0, n_spins, size):
+            yield slice(first, first + size)
+
+    def _rows(self) -> Rows:
+        return make_rows(torch.from_numpy(self.features).to(torch_device(self.device)))
+
+    def _starts(
+        self,
+        rows: Rows,
+        labels: npt.NDArray[np.integer],
+        any_fold: npt.NDArray[np.bool_],
+        n_classes: int,
+    ) -> Starts:
+        """Do the stages 1 to 3."""
+        n_all = len(rows.flat)
+        padded = np.full((len(labels), n_all), NO_LABEL, np.int16)
+        padded[:, : labels.shape[1]] = labels
+        on_device = torch.from_numpy(padded).to(rows.device)
+        spin = torch.arange(len(labels), device=rows.device)
+        masks = _masks(any_fold[None], n_all, rows.device)
+        problems = make_problems(
+            rows, on_device, masks, spin, torch.zeros_like(spin), n_classes, self.C
+        )
+        n_places = self._n_places(rows)
+        theta = problems.free.new_zeros(problems.free.shape)
+        theta[:, :, -1] = torch.where(problems.present, 0.0, NEVER)
+        begin = Begin(theta, inverse_at_zero(problems))
+        found = minimise(
+            problems,
+            begin,
+            n_places,
+            tolerance=SAMPLE_TOLERANCE,
+            max_passes=MAX_PASSES,
+            sampled=True,
+        )
+        begin = Begin(found.theta, inverse_at(problems, found.theta))
+        start = minimise(
+            problems, begin, n_places, tolerance=START_TOLERANCE, max_passes=MAX_PASSES
+        )
+        return Starts(problems, start.theta, begin.inverse)
+
+    def _folds(
+        self, starts: Starts, train: npt.NDArray[np.bool_]
+    ) -> tuple[Problems, Tensor, Tensor]:
+        """Do the stages 4 and 5 for every label vector and fold, in this order."""
+        rows, labels = starts.problems.rows, starts.problems.labels
+        masks = _masks(train, labels.shape[1], rows.device)
+        spin = torch.arange(len(labels), device=rows.device).repeat_interleave(len(train))
+        mask = torch.arange(len(train), device=rows.device).repeat(len(labels))
+        n_classes, n_places = starts.theta.shape[1], self._n_places(rows)
+        problems = make_problems(rows, labels, masks, spin, mask, n_classes, self.C)
+        of_spin = zip(spin.tolist(), range(len(spin)), strict=True)
+        theta = torch.stack([_begin_at(starts.theta[b], problems, i) for b, i in of_spin])
+        gradient, decrement = evaluate(problems, theta, starts.inverse, n_places)
+        of_sample, _ = evaluate(problems, theta, starts.inverse, n_places, sampled=True)
+        begin = Begin(theta, starts.inverse, tilt=gradient - of_sample)
+        found = minimise(
+            problems,
+            begin,
+            n_places,
+            tolerance=TILTED_TOLERANCE,
+            max_passes=MAX_SAMPLE_ITERATIONS,
+            sampled=True,
+            keep_memory=True,
+        )
+        _, found_decrement = evaluate(problems, found.theta, starts.inverse, n_places)
+        # The sample can be flat where all rows together are not, and lead far away.
+        better = found_decrement < decrement
+        assert found.n_held is not None
+        begin = replace(
+            begin,
+            theta=torch.where(better[:, None, None], found.theta, theta),
+            tilt=None,
+            memory=found.memory,
+            n_held=torch.where(better, found.n_held, 0),
+        )
+        end = minimise(problems, begin, n_places, tolerance=TOLERANCE, max_passes=MAX_PASSES)
+        return problems, end.theta, end.converged
+
+    def _n_places(self, rows: Rows) -> int:
+        return self.n_places or PLACES[rows.device.type]
+
+
+def _begin_at(theta: Tensor, problems: Problems, number: int) -> Tensor:
+    """Return the parameters of a start as those of a fold, of other classes and columns."""
+    present = problems.present[number][:, None]
+    theta = torch.where(present, theta, 0.0)
+    theta = theta - theta.sum(dim=0) / present.sum()  # a common shift changes nothing
+    # From a column that varied and no longer does, only the slight penalty would lead back to 0.
+    free = problems.free[number]
+    intercept = theta[:, -1] + (theta * (1 - free)) @ problems.constant[number]
+    theta = theta * free
+    theta[:, -1] = torch.where(present[:, 0], intercept, NEVER)
+    return theta
+
+
+def _predictions(
+    rows: Rows, theta: Tensor, test: npt.NDArray[np.bool_], n_spins: int
+) -> npt.NDArray[np.int16]:
+    """Return the class with the highest held-out probability of every row, -1 where untested."""
+    by_fold = theta.reshape(n_spins, len(test), *theta.shape[1:])
+    found = np.full((n_spins, test.shape[1]), NO_LABEL, np.int16)
+    for fold, tested in enumerate(test):
+        at = np.flatnonzero(tested)
+        x = rows.flat[torch.from_numpy(at).to(rows.device)]
+        for spin in range(n_spins):
+            best = _probability(x, by_fold[spin, fold]).argmax(dim=1)
+            found[spin, at] = best.to(torch.int16).cpu().numpy()
+    return found
+
+
+def _probability(x: Tensor, theta: Tensor) -> Tensor:
+    return torch.softmax(x @ theta.float().T, dim=1)
+
+
+def _masks(masks: npt.NDArray[np.bool_], n_all: int, device: torch.device) -> Tensor:
+    padded = np.zeros((len(masks), n_all), bool)
+    padded[:, : masks.shape[1]] = masks
+    return torch.from_numpy(padded).to(device)
