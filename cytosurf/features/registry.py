@@ -8,7 +8,8 @@
     thickness_hemi-{hemi}.func.gii+my_parcels.csv@schaefer400:pca2
     embedding:patches.h5:pca32
 
-A ``+`` in a path is a separator, unless the whole text is the path of one file.
+A ``+`` in a path is a separator, unless the whole text is the path of one file. Names of other
+packages (``neuromaps:...``, ``siibra:...``, ``gradients:...``) are in `cytosurf.features.external`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cytosurf.features import bigbrain, position
 from cytosurf.features.embedded import CIRCULAR, embedded_loader
 from cytosurf.features.embedding_set import PREFIX as EMBEDDING
 from cytosurf.features.embedding_set import embedding_features
+from cytosurf.features.external import check_external_name, external_features, is_external
 from cytosurf.features.files import FEATURE_SUFFIXES, file_features
 from cytosurf.features.names import known_features
 from cytosurf.features.neighbourhood import neighbourhood
@@ -132,6 +134,9 @@ def check_feature_name(name: str, where: str) -> None:
         base, _ = _split_components(term.strip())
         if base.startswith(EMBEDDING) and base != EMBEDDING:
             continue
+        if is_external(base):
+            check_external_name(base, where)
+            continue
         is_file = looks_like_file(base, FEATURE_SUFFIXES) or "@" in base
         if base not in FEATURES and not base.startswith("harmonics:") and not is_file:
             raise unknown_name(where, base, known_features())
@@ -173,6 +178,8 @@ def _load_base(base: str, space: Space) -> FeatureSet:
         return FEATURES[base](space)
     if base.startswith("harmonics:"):
         return position.harmonics(_count(base, base.partition(":")[2]), space)
+    if is_external(base):
+        return external_features(base, space)
     if base.startswith(EMBEDDING):
         return embedding_features(base, space)
     return file_features(base, space)

@@ -8,6 +8,7 @@ from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.space import Space
 from cytosurf.targets import networks, volumes
 from cytosurf.targets.embedded import FSLR32K
+from cytosurf.targets.external import external_target, is_external
 from cytosurf.targets.files import file_target, looks_like_file
 from cytosurf.targets.names import SCHAEFER_SIZES, known_targets, schaefer_name
 from cytosurf.targets.schaefer import schaefer_loader
@@ -36,7 +37,8 @@ def load_target(name: str, space: Space = FSLR32K) -> Target:
     Parameters
     ----------
     name : str
-        A known name, or a path as explained in `cytosurf.targets.files`.
+        A known name, a name of another package as in `cytosurf.targets.external`, or a path as
+        explained in `cytosurf.targets.files`.
     space : Space, optional
         Where the labels are wanted. Targets made elsewhere are resampled as labels; a user's file
         must already be in this space.
@@ -59,6 +61,8 @@ def load_target(name: str, space: Space = FSLR32K) -> Target:
     """
     if name in TARGETS:
         return checked(TARGETS[name](space))
+    if is_external(name):
+        return checked(external_target(name, space))
     if looks_like_file(name):
         return checked(file_target(name, space))
     error = unknown_name("target", name, known_targets())

@@ -18,8 +18,8 @@ PACKAGE = Path(cytosurf.__file__).parent
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
-    *("data", "surfaces", "targets", "features", "decoding", "nulls", "runs", "bench"),
-    *("report", "workflow", "spinning", "cli"),
+    *("data", "surfaces", "connectors", "targets", "features", "decoding", "nulls", "runs"),
+    *("bench", "report", "workflow", "spinning", "cli"),
 )
 FOR_ALL = ("errors", "compute", "_version")
 SIDE_ROOMS = {  # what each may import; of the others only the command line imports them
