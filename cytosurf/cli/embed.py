@@ -24,8 +24,8 @@ def embed_command(
 
     Example: cytosurf embed spatialnce --out spatialnce.h5
     """
-    from cytosurf.spatialnce.embed import embed
+    from cytosurf.spatialnce.embed import embed_patches
 
     with naming_options(("layer", "batch_size")):
-        table = embed(model, out, changes=changes, layer=layer, batch_size=batch_size)
+        table = embed_patches(model, out, changes=changes, layer=layer, batch_size=batch_size)
     typer.echo(f"{out}: {len(table):,} patches, {table.n_features} features, {table.space}")

@@ -7,8 +7,10 @@ import lazy_loader
 if TYPE_CHECKING:
     from cytosurf.spatialnce.attention import class_attention
     from cytosurf.spatialnce.batchnorm import synchronise
+    from cytosurf.spatialnce.embed import embed_patches
     from cytosurf.spatialnce.encoders import build_encoder, known_encoders
     from cytosurf.spatialnce.gradcache import two_pass_step
+    from cytosurf.spatialnce.loop import Training, train
     from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce, sup_con
     from cytosurf.spatialnce.pretrained import load_pretrained
     from cytosurf.spatialnce.projection import projection_head
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LossResult",
     "SurfaceTable",
+    "Training",
     "build_encoder",
     "class_attention",
+    "embed_patches",
     "known_encoders",
     "load_pretrained",
     "nt_xent",
@@ -27,6 +31,7 @@ __all__ = [
     "sup_con",
     "surface_table",
     "synchronise",
+    "train",
     "two_pass_step",
 ]
 
@@ -35,8 +40,10 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "attention": ["class_attention"],
         "batchnorm": ["synchronise"],
+        "embed": ["embed_patches"],
         "encoders": ["build_encoder", "known_encoders"],
         "gradcache": ["two_pass_step"],
+        "loop": ["Training", "train"],
         "loss": ["LossResult", "nt_xent", "spatial_nce", "sup_con"],
         "pretrained": ["load_pretrained"],
         "projection": ["projection_head"],

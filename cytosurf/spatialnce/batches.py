@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cytosurf.errors import InputError
 from cytosurf.histology.source import PatchSource
 from cytosurf.spatialnce.augment import Augmentation, augment, draws
 from cytosurf.spatialnce.config import TrainConfig
@@ -116,6 +117,11 @@ def batches(steps: StepBatches, start: int, stop: int) -> Iterator[Batch]:
 
     Workers are started afresh (forkserver), so that no thread or file of this process is half in
     them, and leave SIGTERM to the training, which saves and ends them.
+
+    Raises
+    ------
+    InputError
+        If a patch cannot be read, also where a worker finds it out.
     """
     loader = steps.config.loader
     workers: dict[str, Any] = {}
@@ -127,14 +133,31 @@ def batches(steps: StepBatches, start: int, stop: int) -> Iterator[Batch]:
             "prefetch_factor": loader.prefetch,
             "worker_init_fn": _leave_signals,
         }
-    yield from DataLoader(
-        steps,
+    for item in DataLoader(
+        _Guarded(steps),
         batch_size=None,
         sampler=range(start, stop),
         num_workers=loader.workers,
         pin_memory=torch.cuda.is_available(),
         **workers,
-    )
+    ):
+        if not isinstance(item, Batch):
+            raise InputError(*item)
+        yield item
+
+
+@dataclass
+class _Guarded(Dataset[Batch | tuple[str, ...]]):
+    """Steps whose bad input comes as the words of the error: torch would send a `RuntimeError`."""
+
+    steps: StepBatches
+
+    def __getitem__(self, step: int) -> Batch | tuple[str, ...]:
+        try:
+            return self.steps[step]
+        except InputError as error:
+            words: tuple[str, ...] = error.args
+            return words
 
 
 def _leave_signals(worker: int) -> None:  # noqa: ARG001

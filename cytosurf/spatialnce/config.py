@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cytosurf.errors import InputError, unknown_name
 
+NOT_PART_OF_IDENTITY = {"checkpoint", "loader", "log_every", "tensorboard"}
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -188,6 +189,8 @@ class TrainConfig(_Model):
         Of the encoder (autocast); the loss is always float32.
     log_every : int
         Updates per line of ``metrics.jsonl``.
+    tensorboard : bool
+        Whether to write the same for TensorBoard, which must be installed.
     max_skipped : int
         Updates in a row with a loss or gradient that is not finite, after which training stops.
     clip_norm : float or None
@@ -208,12 +211,13 @@ class TrainConfig(_Model):
     loader: LoaderConfig = LoaderConfig()
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Count = 10
+    tensorboard: bool = False
     max_skipped: Count = 5
     clip_norm: Positive | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a training to be continued, without nesting."""
-        options = self.model_dump(mode="json", exclude={"checkpoint", "loader", "log_every"})
+        options = self.model_dump(mode="json", exclude=NOT_PART_OF_IDENTITY)
         return dict(_flat(options))
 
 

@@ -22,7 +22,7 @@ from cytosurf.spatialnce.sources import open_source
 LAYERS = ("encoder", "projection")
 
 
-def embed(
+def embed_patches(
     model: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -62,7 +62,7 @@ def embed(
 
     Examples
     --------
-    >>> embed("runs/first", "first.h5").n_features  # doctest: +SKIP
+    >>> embed_patches("runs/first", "first.h5").n_features  # doctest: +SKIP
     256
     """
     if layer not in LAYERS:
@@ -89,7 +89,7 @@ def embedded(
     Parameters
     ----------
     model, source, layer, batch_size, on_patches
-        As of `embed`.
+        As of `embed_patches`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     n = len(source.ids)

@@ -28,7 +28,7 @@ from cytosurf.spatialnce.checkpoint import (
 )
 from cytosurf.spatialnce.config import TrainConfig, make_config
 from cytosurf.spatialnce.gather import ranks_of
-from cytosurf.spatialnce.metrics import MetricsFile, Phases, peak_memory_mb
+from cytosurf.spatialnce.metrics import MetricsFile, Phases, TensorBoard, peak_memory_mb
 from cytosurf.spatialnce.model import description, new_model
 from cytosurf.spatialnce.processes import (
     distributed,
@@ -156,8 +156,7 @@ class _Trainer:
 
     def _loop(self, progress: Progress) -> Progress:
         """Return how far the training came before its end or a signal."""
-        is_first = self.ranks.index == 0
-        metrics = MetricsFile(self.directory, progress.step) if is_first else None
+        writers = self._writers(progress.step) if self.ranks.index == 0 else []
         model = distributed(self.model, self.device, self.ranks.size)
         self._mark = (time.perf_counter(), progress.step)
         with noting_signals() as request:
@@ -166,8 +165,8 @@ class _Trainer:
                     model, self.optimiser, batch, progress.step, self.config, self.phases
                 )
                 progress = _advanced(progress, result)
-                if metrics is not None and progress.step % self.config.log_every == 0:
-                    self._log(metrics, progress, result)
+                if writers and progress.step % self.config.log_every == 0:
+                    self._log(writers, progress, result)
                 self._check(progress)
                 stopped = request.anywhere(self.device)
                 if stopped or progress.step % self.config.checkpoint.every == 0:
@@ -206,7 +205,15 @@ class _Trainer:
             tidy(folder, self.config.checkpoint.keep_last, self.config.checkpoint.keep_every)
         wait_for_all()
 
-    def _log(self, metrics: MetricsFile, progress: Progress, result: StepResult) -> None:
+    def _writers(self, step: int) -> list[MetricsFile | TensorBoard]:
+        metrics = MetricsFile(self.directory, step)
+        return (
+            [metrics, TensorBoard(self.directory, step)] if self.config.tensorboard else [metrics]
+        )
+
+    def _log(
+        self, writers: list[MetricsFile | TensorBoard], progress: Progress, result: StepResult
+    ) -> None:
         now, (since, step) = time.perf_counter(), self._mark
         self._mark = (now, progress.step)
         record = {
@@ -221,7 +228,8 @@ class _Trainer:
             "data_wait_share": self.phases.take()["wait"] / (now - since),
             "memory_mb": peak_memory_mb(self.device),
         }
-        metrics.add(record)
+        for writer in writers:
+            writer.add(record)
         if self.on_record is not None:
             self.on_record(record)
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from cytosurf.compute.files import write_text
+from cytosurf.errors import InputError
 
 FILE_NAME = "metrics.jsonl"
 
@@ -43,6 +44,42 @@ class MetricsFile:
         }
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(clean) + "\n")
+
+
+class TensorBoard:
+    """The same records for TensorBoard, in ``tensorboard/`` of the run directory.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        The run directory.
+    from_step : int
+        Records of later steps are removed.
+
+    Raises
+    ------
+    InputError
+        If TensorBoard is not installed.
+    """
+
+    def __init__(self, directory: Path, from_step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise InputError(
+                "tensorboard",
+                "true without that package",
+                "it installed",
+                "pip install tensorboard",
+            ) from None
+        self._writer: Any = SummaryWriter(directory / "tensorboard", purge_step=from_step + 1)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write each number of a record at its step."""
+        for name, value in record.items():
+            if name != "step":
+                self._writer.add_scalar(name, value, record["step"])
+        self._writer.flush()
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

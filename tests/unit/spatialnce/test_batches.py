@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cytosurf.errors import InputError
-from cytosurf.spatialnce.batches import StepBatches
+from cytosurf.spatialnce.batches import StepBatches, batches
 from cytosurf.spatialnce.config import SubsetConfig, make_config
 from cytosurf.spatialnce.sources import grey_statistics, open_source, training_part
 from tests.unit.spatialnce.toy_training import options, write_patches
@@ -78,3 +78,12 @@ def test_grey_statistics_are_mean_and_sd_of_each_channel(patches):
     mean, sd = grey_statistics(source)
     assert mean == pytest.approx(values.mean((0, 2, 3)), rel=1e-5)
     assert sd == pytest.approx(values.std((0, 2, 3)), rel=1e-5)
+
+
+def test_bad_patches_are_bad_input_also_in_a_worker(tmp_path):
+    """The message arrives as it was said, not as an error of the loader."""
+    path = tmp_path / "patches.npz"
+    np.savez(path, patches=np.full((20, 1, 5, 5), 7.0), coordinates_mm=np.zeros((20, 3)))
+    steps = StepBatches(make_config(options(path)))
+    with pytest.raises(InputError, match="values of 7 to 7; expected floats of 0 to 1"):
+        next(batches(steps, 0, 1))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cytosurf.errors import InputError
-from cytosurf.spatialnce.embed import embed
+from cytosurf.spatialnce.embed import embed_patches
 from cytosurf.spatialnce.loop import train
 from cytosurf.spatialnce.model import load_model
 from tests.unit.spatialnce.toy_training import options, write_patches
@@ -27,7 +27,7 @@ def run(patches, tmp_path_factory):
 
 def test_the_table_holds_the_encoders_features_of_every_patch(run, patches, tmp_path):
     """In the order of the source, with its places and ids, whatever the batch."""
-    table = embed(run, tmp_path / "a.h5", batch_size=7)
+    table = embed_patches(run, tmp_path / "a.h5", batch_size=7)
     stored = np.concatenate([rows for _, rows in table.chunks()])
     with np.load(patches) as arrays:
         images, places = torch.from_numpy(arrays["patches"]), arrays["coordinates_mm"]
@@ -41,35 +41,35 @@ def test_the_table_holds_the_encoders_features_of_every_patch(run, patches, tmp_
 
 def test_the_projection_and_a_checkpoint_can_be_embedded(run, tmp_path):
     """What the loss saw, and weights on the way."""
-    assert embed(run, tmp_path / "a.h5", layer="projection").n_features == 4
+    assert embed_patches(run, tmp_path / "a.h5", layer="projection").n_features == 4
     early = run / "checkpoints" / "step-00000002"
-    assert embed(early, tmp_path / "b.h5").n_features == 8
+    assert embed_patches(early, tmp_path / "b.h5").n_features == 8
 
 
 def test_another_source_can_be_embedded(run, tmp_path):
     """With the same channels; others are refused."""
     other = write_patches(tmp_path, n=20)
-    assert len(embed(run, tmp_path / "a.h5", changes=[f"source.path={other}"])) == 20
+    assert len(embed_patches(run, tmp_path / "a.h5", changes=[f"source.path={other}"])) == 20
     np.savez(tmp_path / "grey.npz", patches=np.zeros((3, 5, 5)), coordinates_mm=np.zeros((3, 3)))
     with pytest.raises(InputError, match="patches of 1 channels"):
-        embed(run, tmp_path / "b.h5", changes=[f"source.path={tmp_path / 'grey.npz'}"])
+        embed_patches(run, tmp_path / "b.h5", changes=[f"source.path={tmp_path / 'grey.npz'}"])
 
 
 def test_what_is_no_model_is_refused(run, patches, tmp_path):
     """An empty folder, a training under way, a damaged description, an unknown layer."""
     with pytest.raises(InputError, match="no model"):
-        embed(tmp_path, tmp_path / "a.h5")
+        embed_patches(tmp_path, tmp_path / "a.h5")
     begun = tmp_path / "begun"
     begun.mkdir()
     (begun / "config.yaml").write_text((run / "config.yaml").read_text())
     with pytest.raises(InputError, match="not finished"):
-        embed(begun, tmp_path / "a.h5")
+        embed_patches(begun, tmp_path / "a.h5")
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "model.safetensors").write_bytes((run / "model" / "model.safetensors").read_bytes())
     (damaged / "config.json").write_text("{}")
     with pytest.raises(InputError, match="description"):
-        embed(damaged, tmp_path / "a.h5")
+        embed_patches(damaged, tmp_path / "a.h5")
     for options_, words in (({"layer": "head"}, "layer"), ({"batch_size": 0}, "batch_size")):
         with pytest.raises(InputError, match=words):
-            embed(run, tmp_path / "a.h5", **options_)
+            embed_patches(run, tmp_path / "a.h5", **options_)

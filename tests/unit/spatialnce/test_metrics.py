@@ -1,11 +1,20 @@
 """Records of a training."""
 
 import json
+import sys
+from types import ModuleType
 
 import pytest
 import torch
 
-from cytosurf.spatialnce.metrics import MetricsFile, Phases, peak_memory_mb, read_metrics
+from cytosurf.errors import InputError
+from cytosurf.spatialnce.metrics import (
+    MetricsFile,
+    Phases,
+    TensorBoard,
+    peak_memory_mb,
+    read_metrics,
+)
 
 
 def test_a_resumed_training_drops_the_records_of_lost_updates(tmp_path):
@@ -47,3 +56,31 @@ def test_parts_of_a_step_add_up_until_they_are_taken():
 def test_memory_is_a_plausible_number_of_megabytes():
     """Python with torch takes more than 50 MB and less than a machine has."""
     assert 50 < peak_memory_mb(torch.device("cpu")) < 1e6
+
+
+def test_tensorboard_gets_the_same_numbers(tmp_path, monkeypatch):
+    """Each under its name at its step; those of lost updates are purged."""
+    seen = []
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            seen.append((folder.name, purge_step))
+
+        def add_scalar(self, name, value, step):
+            seen.append((name, value, step))
+
+        def flush(self):
+            seen.append("flushed")
+
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    TensorBoard(tmp_path, 4).add({"step": 5, "loss": 0.5, "lr": 0.1})
+    assert seen == [("tensorboard", 5), ("loss", 0.5, 5), ("lr", 0.1, 5), "flushed"]
+
+
+def test_tensorboard_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    """With the way to install it."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match="pip install tensorboard"):
+        TensorBoard(tmp_path, 0)
