@@ -242,13 +242,10 @@ def count_many(
             yield count_labels(decoder, label, n_classes)
         return
     of_rows = np.stack([_row_labels(decoder, label, n_classes) for label in labels])
-    predicted = decoder.fitter.predict_many(of_rows, decoder.train, decoder.test, n_classes)
-    tested = decoder.test.any(axis=0)
-    fold = np.where(tested, decoder.test.argmax(axis=0), UNLABELLED)
-    for label, prediction in zip(of_rows, predicted, strict=True):
-        counts = confusion_counts(label, prediction, fold, len(decoder.test), n_classes)
+    found = decoder.fitter.count_many(of_rows, decoder.train, decoder.test, n_classes)
+    for counts, right in zip(*found, strict=True):
         correct = np.zeros(decoder.n_vertices, bool)
-        correct[decoder.rows] = tested & (label != UNLABELLED) & (prediction == label)
+        correct[decoder.rows] = right
         yield counts, correct
 
 

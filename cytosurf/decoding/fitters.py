@@ -51,14 +51,14 @@ class Fitter(Protocol):
 class BatchFitter(Fitter, Protocol):
     """A classifier that is faster for many label vectors together than one after the other."""
 
-    def predict_many(
+    def count_many(
         self,
         labels: npt.NDArray[np.integer],
         train: npt.NDArray[np.bool_],
         test: npt.NDArray[np.bool_],
         n_classes: int,
-    ) -> npt.NDArray[np.int16]:
-        """Return the held-out class of each row for each of `labels`, -1 where untested."""
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return confusion counts for each of `labels`, and which rows are predicted right."""
 
 
 def softmax_fitter(

@@ -107,34 +107,37 @@ class TorchFitter:
         classes = np.flatnonzero(present)
         return FoldFit(classes, probability[:, classes], bool(converged[0]))
 
-    def predict_many(
+    def count_many(
         self,
         labels: npt.NDArray[np.integer],
         train: npt.NDArray[np.bool_],
         test: npt.NDArray[np.bool_],
         n_classes: int,
-    ) -> npt.NDArray[np.int16]:
-        """Predict the held-out class of every row for many label vectors.
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Cross-validate many label vectors and count on the device.
 
         Parameters
         ----------
         labels : (n_spins, n_rows) array of int
             Class of each row, -1 where there is none.
         train, test : (n_folds, n_rows) bool
-            Membership of each row in each fold.
+            Membership of each row in each fold; no row is tested twice.
         n_classes : int
-            Number of classes, present or not.
+            Number of classes K, present or not.
 
         Returns
         -------
-        (n_spins, n_rows) int16
-            -1 in rows that no fold tests, or that have no label.
+        counts : (n_spins, n_folds, K, K) int64
+            Confusion counts; truth in rows, prediction in columns.
+        correct : (n_spins, n_rows) bool
+            Where the held-out prediction was right.
         """
-        prediction = np.full(labels.shape, NO_LABEL, np.int16)
-        for batch, rows, theta, _ in self._solved(labels, train, n_classes):
-            prediction[batch] = _predictions(rows, theta, test, len(labels[batch]))
-        prediction[labels == NO_LABEL] = NO_LABEL
-        return prediction
+        counts, correct = [], []
+        for starts, theta, _ in self._solved(labels, train, n_classes):
+            of_batch, right = _outcomes(starts.problems, theta, test)
+            counts.append(of_batch.cpu().numpy())
+            correct.append(right[:, : labels.shape[1]].cpu().numpy())
+        return np.concatenate(counts), np.concatenate(correct)
 
     def solve(
         self,
@@ -147,7 +150,7 @@ class TorchFitter:
         Parameters
         ----------
         labels, train, n_classes
-            As for `predict_many`.
+            As for `count_many`.
 
         Returns
         -------
@@ -159,13 +162,13 @@ class TorchFitter:
         """
         solved = list(self._solved(labels, train, n_classes))
         shape = (len(labels), len(train))
-        theta = torch.cat([of_batch for _, _, of_batch, _ in solved]).cpu().numpy()
-        converged = torch.cat([of_batch for _, _, _, of_batch in solved]).cpu().numpy()
+        theta = torch.cat([of_batch for _, of_batch, _ in solved]).cpu().numpy()
+        converged = torch.cat([of_batch for _, _, of_batch in solved]).cpu().numpy()
         return theta.reshape(*shape, *theta.shape[1:]), converged.reshape(shape)
 
     def _solved(
         self, labels: npt.NDArray[np.integer], train: npt.NDArray[np.bool_], n_classes: int
-    ) -> Iterator[tuple[slice, Rows, Tensor, Tensor]]:
+    ) -> Iterator[tuple[Starts, Tensor, Tensor]]:
         """Solve as many label vectors at a time as fit into the memory that is free."""
         any_fold = np.asarray(train.any(axis=0))
         with full_precision():
@@ -173,7 +176,7 @@ class TorchFitter:
             for batch in self._batches(rows, len(labels), len(train), n_classes):
                 starts = self._starts(rows, labels[batch], any_fold, n_classes)
                 _, theta, converged = self._folds(starts, train)
-                yield batch, rows, theta, converged
+                yield starts, theta, converged
 
     def _batches(self, rows: Rows, n_spins: int, n_folds: int, n_classes: int) -> Iterator[slice]:
         """Split label vectors as the memory that is free allows."""
@@ -285,19 +288,40 @@ def _begin_at(theta: Tensor, problems: Problems, number: int) -> Tensor:
     return theta
 
 
-def _predictions(
-    rows: Rows, theta: Tensor, test: npt.NDArray[np.bool_], n_spins: int
-) -> npt.NDArray[np.int16]:
-    """Return the class with the highest held-out probability of every row, -1 where untested."""
-    by_fold = theta.reshape(n_spins, len(test), *theta.shape[1:])
-    found = np.full((n_spins, test.shape[1]), NO_LABEL, np.int16)
-    for fold, tested in enumerate(test):
-        at = np.flatnonzero(tested)
-        x = rows.flat[torch.from_numpy(at).to(rows.device)]
-        for spin in range(n_spins):
-            best = _probability(x, by_fold[spin, fold]).argmax(dim=1)
-            found[spin, at] = best.to(torch.int16).cpu().numpy()
-    return found
+def _outcomes(
+    problems: Problems, theta: Tensor, test: npt.NDArray[np.bool_]
+) -> tuple[Tensor, Tensor]:
+    """Return confusion counts of all label vectors, and where predictions are right.
+
+    Parameters
+    ----------
+    problems : Problems
+        One for each label vector.
+    theta : (n_spins * n_folds, K, width) float64
+        Parameters of every fold.
+    test : (n_folds, n_rows) bool
+        Membership in test sets.
+    """
+    rows, labels = problems.rows, problems.labels
+    n_folds, n_classes = len(test), theta.shape[1]
+    masks = _masks(test, labels.shape[1], rows.device)
+    tested, fold = masks.any(dim=0), masks.long().argmax(dim=0)
+    at = [mask.nonzero()[:, 0] for mask in masks]
+    x = [rows.flat[where] for where in at]
+    n_cells = n_folds * n_classes**2
+    counts, correct = [], []
+    for spin, of_rows in enumerate(labels):
+        label = of_rows.long()
+        best = torch.zeros_like(label)
+        for k in range(n_folds):
+            best[at[k]] = _probability(x[k], theta[spin * n_folds + k]).argmax(dim=1)
+        counted = tested & (label != NO_LABEL)
+        cell = torch.where(counted, (fold * n_classes + label) * n_classes + best, n_cells)
+        found = torch.zeros(n_cells + 1, dtype=torch.int64, device=rows.device)
+        found.scatter_add_(0, cell, torch.ones_like(cell))
+        counts.append(found[:-1].reshape(n_folds, n_classes, n_classes))
+        correct.append(counted & (best == label))
+    return torch.stack(counts), torch.stack(correct)
 
 
 def _probability(x: Tensor, theta: Tensor) -> Tensor:

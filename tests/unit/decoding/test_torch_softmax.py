@@ -111,9 +111,9 @@ class TestEquality:
         labels[0] = np.where((labels[0] == 3) & ~test[1], -1, labels[0])
         labels[1] = np.where(labels[1] == 0, -1, labels[1])
         assert_like_the_compiled_solver(x, labels, train, test, device)
-        predicted = TorchFitter(x, 1.0, device).predict_many(labels, train, test, K)
-        assert 3 not in predicted[0, test[1]]
-        assert 0 not in predicted[1]
+        counts, _ = TorchFitter(x, 1.0, device).count_many(labels, train, test, K)
+        assert not counts[0, 1, :, 3].any()
+        assert not counts[1, :, :, 0].any()
 
     def test_one_class_is_always_predicted(self, device):
         """Where a fold trains on a single class there is nothing to solve."""
@@ -141,8 +141,9 @@ class TestEquality:
         train[:, :50] = False
         test[:, 50:90] = False
         assert_like_the_compiled_solver(x, labels, train, test, device)
-        predicted = TorchFitter(x, 1.0, device).predict_many(labels, train, test, K)
-        assert (predicted[:, 50:90] == NO_LABEL).all()
+        counts, correct = TorchFitter(x, 1.0, device).count_many(labels, train, test, K)
+        assert counts.sum() == ((labels != NO_LABEL) & test.any(axis=0)).sum()
+        assert not correct[:, 50:90].any()
 
     def test_blocks_of_classes(self, device, monkeypatch):
         """With many parameters the inverse Hessian has a block for each class."""
@@ -215,7 +216,7 @@ class TestMemory:
         x, labels, train, test = toy(30, n_labels=1)
         monkeypatch.setattr("cytosurf.decoding.torch_softmax.free_bytes", lambda _: 10**5)
         with pytest.raises(CytosurfError, match=r"0\.0 GB of memory are free, and .* needed"):
-            TorchFitter(x, 1.0, device).predict_many(labels, train, test, K)
+            TorchFitter(x, 1.0, device).count_many(labels, train, test, K)
 
     def test_what_is_free(self, device):
         """Some, and on a processor no more than a gibibyte."""
