@@ -15,6 +15,7 @@ from cytosurf.runs import (
     forecast,
     merge_into_run,
 )
+from cytosurf.runs.device import check_same_device
 from cytosurf.workflow import Decoding, correct
 
 __all__ = ["Forecast", "forecast_spins", "merge", "spin"]
@@ -27,6 +28,7 @@ def spin(
     shard: str | Shard | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
+    device: str | None = None,
     stop_after_exceedances: int | None = None,
 ) -> Decoding | None:
     """Add spins to a run directory, and test with all that it then holds.
@@ -51,6 +53,8 @@ def spin(
         a YAML file of Slurm jobs (see `cytosurf.compute.slurm.SlurmOptions`). The workers need the
         same environment, but neither the data nor a shared disk: this process sends them what they
         need, and writes what they return.
+    device : {"cpu", "cuda", "torch-cpu"}, optional
+        Where refits are done. It is part of a run, so this must be that of `decode`.
     stop_after_exceedances : int, optional
         End the spins once the differences to the baselines have this many exceedances, counted in
         the order of the spins, however the work was split (Besag and Clifford's rule; 20 is usual).
@@ -74,6 +78,7 @@ def spin(
     """
     directory = Path(run_dir)
     check_writable(directory)
+    check_same_device(directory, device, scheduler)
     part = Shard.parse(shard) if isinstance(shard, str) else shard
     n = _n_processes(jobs, scheduler)
     record = add_to_run(
@@ -123,12 +128,13 @@ def forecast_spins(
     *,
     jobs: int | None = None,
     scheduler: str | None = None,
+    device: str | None = None,
 ) -> Forecast:
     """Predict how long spins will take and how much memory, from a short measurement.
 
     Parameters
     ----------
-    run_dir, spins, jobs, scheduler
+    run_dir, spins, jobs, scheduler, device
         As for `spin`. The measurement is of this machine; a cluster counts with its workers.
 
     Returns
@@ -136,6 +142,7 @@ def forecast_spins(
     Forecast
         Nothing is written.
     """
+    check_same_device(Path(run_dir), device, scheduler)
     return forecast(Path(run_dir), spins, jobs=_n_processes(jobs, scheduler))
 
 

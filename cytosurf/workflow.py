@@ -33,6 +33,8 @@ from cytosurf.runs.names import folder_name, listed, names_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cytosurf.decoding.torch_device import Device
+
 EMBEDDED_FEATURES = "microstructure"
 EMBEDDED_TARGET = "schaefer400-7networks"
 
@@ -134,6 +136,7 @@ def decode(
     mask: str | Path | None = None,
     min_class_vertices: int = 1,
     C: float = 1.0,
+    device: Device = "cpu",
     classifier: Any = None,
     matched_position: bool = True,
     stop_after_exceedances: int | None = None,
@@ -181,6 +184,9 @@ def decode(
         Classes with fewer analysed vertices are left out.
     C : float
         Inverse strength of the penalty.
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where refits are done: by compiled code on the processor, or many spins at once in torch on
+        a GPU (``"cuda"``). Scores are the same within the tolerance of the solver.
     classifier : scikit-learn classifier, optional
         Used instead of the softmax regression, in the spins too.
     matched_position : bool
@@ -227,6 +233,7 @@ def decode(
         "mask": None if mask is None else str(mask),
         "min_class_vertices": min_class_vertices,
         "C": C,
+        "device": device,
         "classifier": None if classifier is None else repr(classifier),
         "matched_position": matched_position,
         "stop_after_exceedances": stop_after_exceedances,

@@ -22,6 +22,7 @@ INPUTS, FOLDS, TESTS, RUN = "Inputs", "Folds", "Tests", "Run"
 _FIELDS = (
     *("features", "target", "baseline", "space", "hemispheres", "mask", "min_class_vertices"),
     *("spins", "seed", "jobs", "n_folds", "n_blocks", "method", "scheme", "buffer_mm", "repeats"),
+    "device",
     *("block_sweep", "stop_after_exceedances", "statistics"),
 )
 _OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks", "statistics": "statistic"}
@@ -120,6 +121,13 @@ def decode_command(
         int | None,
         typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where refits are done: cpu, cuda (many spins at once in torch), torch-cpu.",
+            rich_help_panel=RUN,
+        ),
+    ] = "cpu",
     matched_position: Annotated[
         bool,
         typer.Option(
@@ -166,6 +174,7 @@ def decode_command(
         "stop_after_exceedances": stop_after_exceedances,
         "statistics": statistic,
         "approximate_tail": approximate_tail,
+        "device": device,
     }
     fold_options: dict[str, Any] = {
         "n_folds": n_folds,

@@ -31,6 +31,10 @@ def spin_command(
             "jobs."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or torch-cpu: that of the run. [default: it]"),
+    ] = None,
     stop_after_exceedances: Annotated[
         int | None,
         typer.Option(
@@ -52,7 +56,9 @@ def spin_command(
     from cytosurf.spinning import forecast_spins, spin
 
     if dry_run:
-        _print_forecast(forecast_spins(run_dir, spins, jobs=jobs, scheduler=scheduler))
+        _print_forecast(
+            forecast_spins(run_dir, spins, jobs=jobs, scheduler=scheduler, device=device)
+        )
         return
     result = spin(
         run_dir,
@@ -60,6 +66,7 @@ def spin_command(
         shard=shard,
         jobs=jobs,
         scheduler=scheduler,
+        device=device,
         stop_after_exceedances=stop_after_exceedances,
     )
     if result is None:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cytosurf.compute.files import write_text
+from cytosurf.decoding.torch_device import Device
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.parts import naming
 from cytosurf.surfaces.space import Space, check_hemispheres
@@ -88,6 +89,9 @@ class RunConfig(BaseModel):
         Classes with fewer analysed vertices are left out.
     C : float
         Inverse strength of the penalty.
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where refits are done, see `cytosurf.decoding.torch_device.check_device`. Part of what a
+        run is: last bits differ.
     classifier : str or None
         Another classifier than the softmax regression, as it prints itself (Python API only).
     matched_position : bool
@@ -115,6 +119,7 @@ class RunConfig(BaseModel):
     mask: str | None = None
     min_class_vertices: Annotated[int, Field(ge=1)] = 1
     C: Annotated[float, Field(gt=0)] = 1.0
+    device: Device = "cpu"
     classifier: str | None = None
     matched_position: bool = True
     stop_after_exceedances: Annotated[int, Field(ge=1)] | None = None

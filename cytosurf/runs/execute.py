@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf._version import __version__
-from cytosurf.compute.pool import resolve_jobs
 from cytosurf.decoding.crossval import Decoder
 from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_named
@@ -25,6 +24,7 @@ from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
 from cytosurf.runs.chunks import check_same_run, has_chunks, n_spins_from_zero
 from cytosurf.runs.config import RunConfig, write_config
+from cytosurf.runs.device import identity_of_refits, processes_of
 from cytosurf.runs.directory import (
     check_same_config,
     check_same_inputs,
@@ -135,7 +135,7 @@ def prepare(
     """
     folders = [Path(directory) for directory in directories]
     config = configs[0]
-    jobs = resolve_jobs(config.jobs)
+    jobs = processes_of(config)
     for folder, its_config in zip(folders, configs, strict=True):
         check_writable(folder)
         check_same_config(folder, its_config)
@@ -232,7 +232,7 @@ def make_spin_test(
 
 def run_identity(config: RunConfig, inputs: Inputs) -> str:
     """Return what tells the spins of a run from those of any other."""
-    parts = [config.identity(), inputs.hashes(), __version__]
+    parts = [identity_of_refits(config), inputs.hashes(), __version__]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -325,6 +325,8 @@ def _prepare(
 
 def _decoders(config: RunConfig, inputs: Inputs) -> dict[str, Decoder]:
     return {
-        name: make_decoder(inputs.sets[name].map.values, inputs.folds, C=config.C)
+        name: make_decoder(
+            inputs.sets[name].map.values, inputs.folds, C=config.C, device=config.device
+        )
         for name in spun_sets(config.model_dump())
     }

@@ -79,7 +79,9 @@ def _decoders(
     config: RunConfig, inputs: Inputs, folds: Folds, classifier: Any
 ) -> dict[str, Decoder]:
     return {
-        name: make_decoder(s.map.values, folds, C=config.C, classifier=classifier)
+        name: make_decoder(
+            s.map.values, folds, C=config.C, classifier=classifier, device=config.device
+        )
         for name, s in inputs.sets.items()
     }
 
