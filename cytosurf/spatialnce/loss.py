@@ -23,14 +23,15 @@ from torch import Tensor
 from cytosurf.errors import InputError
 from cytosurf.spatialnce import checks
 from cytosurf.spatialnce.gather import Ranks, check_same_rows, gather_rows, ranks_of
-from cytosurf.spatialnce.operator import AnchorSums, anchor_sums, anchor_terms
+from cytosurf.spatialnce.operator import anchor_sums, anchor_terms
 from cytosurf.spatialnce.surface import SurfaceTable
+from cytosurf.spatialnce.tiles import AnchorSums
 from cytosurf.spatialnce.weights import PairWeights
 
 SIGMA_MM = 10.0  # assumption: the published bandwidth is not known
 TEMPERATURE = 0.07
 MIN_MASS = 0.01  # a single neighbour at three sigma
-TILE = 256
+TILE_CPU, TILE_GPU = 256, 2048  # blocks that stay in the cache; blocks that fill the device
 
 
 class LossResult(NamedTuple):
@@ -68,7 +69,7 @@ def spatial_nce(
     normalise_weights: bool = True,
     normalise_embeddings: bool = True,
     min_mass: float = MIN_MASS,
-    tile: int = TILE,
+    tile: int | None = None,
     group: dist.ProcessGroup | None = None,
 ) -> LossResult:
     """Return the SpatialNCE loss: samples are alike as far as they are near in the brain.
@@ -100,9 +101,10 @@ def spatial_nce(
         Scale embeddings to unit length, in float32, before anything else.
     min_mass : float
         Anchors whose weights add up to less are isolated: counted, and left out of the loss.
-    tile : int
-        Height of the tiles. Where it divides the samples of a rank, the loss and its gradient do
-        not depend on the number of ranks, to the last bit.
+    tile : int, optional
+        Side of the blocks of pairs: memory is about 5 tile**2 numbers. 256 on the CPU and 2,048 on
+        other devices if left out. With the same tile, the loss and its gradient do not depend on
+        the number of ranks, to the last bit.
     group : torch.distributed.ProcessGroup, optional
         Ranks that hold the samples of a batch; the default group if torch.distributed is running.
 
@@ -124,6 +126,7 @@ def spatial_nce(
     1.7
     """
     checks.samples(embeddings, coordinates_mm, "coordinates_mm", 2)
+    tile = _tile(tile, embeddings)
     checks.positive(sigma_mm=sigma_mm, temperature=temperature, min_mass=min_mass, tile=tile)
     if brain is not None:
         checks.samples(embeddings, brain, "brain", 1)
@@ -149,7 +152,7 @@ def sup_con(
     *,
     temperature: float = TEMPERATURE,
     normalise_embeddings: bool = True,
-    tile: int = TILE,
+    tile: int | None = None,
     group: dist.ProcessGroup | None = None,
 ) -> LossResult:
     """Return the supervised contrastive loss (Khosla et al. 2020, L_out): labels make positives.
@@ -175,6 +178,7 @@ def sup_con(
     (0.6931, 1)
     """
     checks.samples(embeddings, labels, "labels", 1)
+    tile = _tile(tile, embeddings)
     checks.positive(temperature=temperature, tile=tile)
     ranks = ranks_of(group)
     check_same_rows(embeddings, ranks)
@@ -189,7 +193,7 @@ def nt_xent(
     *,
     temperature: float = TEMPERATURE,
     normalise_embeddings: bool = True,
-    tile: int = TILE,
+    tile: int | None = None,
     group: dist.ProcessGroup | None = None,
 ) -> LossResult:
     """Return the SimCLR loss (NT-Xent, Chen et al. 2020): two views of an image are positives.
@@ -228,6 +232,12 @@ def nt_xent(
         tile=tile,
         group=group,
     )
+
+
+def _tile(tile: int | None, embeddings: Tensor) -> int:
+    if tile is not None:
+        return tile
+    return TILE_CPU if embeddings.device.type == "cpu" else TILE_GPU
 
 
 def _unit(embeddings: Tensor, normalise: bool) -> Tensor:

@@ -19,61 +19,21 @@ With upstream gradients p_i of log_partition_i and a_i of attraction_i, s and w 
 
 Of the other samples this needs z, log_partition and mass alone. So a rank that holds some of the
 rows works out their complete gradient from gathered numbers, without a collective in the backward
-pass. Tiles lie on a grid of global rows: where their height divides the rows of a rank, every rank
-does the very arithmetic that one process would do.
+pass. How blocks of pairs are worked out, so that the number of ranks changes no bit, is in `tiles`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cytosurf.spatialnce.precision import full_precision
-from cytosurf.spatialnce.weights import LOWEST, PairWeights, log_weights, set_self
-
-COLUMNS_PER_ROW = 4  # a tile is four times as wide as high: it stays in the cache, with few calls
-
-_FAR_BELOW = -1e30  # any similarity; finite, so that a difference of two of them is 0
+from cytosurf.spatialnce.tiles import gradient_of_rows, sums_of_rows
+from cytosurf.spatialnce.weights import PairWeights
 
 _KERNEL = "Tensor? points, Tensor? labels, Tensor? table, Tensor? vertices"
 _SIZES = "float temperature, int start, int tile"
-
-
-class AnchorSums(NamedTuple):
-    """Sums over all other samples, one for each anchor.
-
-    Attributes
-    ----------
-    log_partition : torch.Tensor
-        Log of the sum of exponentiated similarities.
-    attraction : torch.Tensor
-        Weighted mean similarity to the positives; 0 where there is no mass.
-    mass : torch.Tensor
-        Sum of the weights.
-    entropy : torch.Tensor
-        Entropy of the normalised weights, in nats; its exponential is the effective number of
-        positives.
-    """
-
-    log_partition: Tensor
-    attraction: Tensor
-    mass: Tensor
-    entropy: Tensor
-
-
-def _spans(start: int, stop: int, step: int) -> Iterator[slice]:
-    """Cut [start, stop) at the multiples of `step`."""
-    while start < stop:
-        end = min(stop, (start // step + 1) * step)
-        yield slice(start, end)
-        start = end
-
-
-def _similarities(z: Tensor, rows: slice, columns: slice, temperature: float) -> Tensor:
-    return (z[rows] / temperature) @ z[columns].T
 
 
 @torch.library.custom_op(
@@ -105,45 +65,13 @@ def anchor_sums(
     start, stop : int
         Rows to work on.
     tile : int
-        Height of a tile.
+        Side of a block of pairs.
     """
     weights = PairWeights(points, labels, table, vertices)
-    found = [
-        _sums_of_rows(z, weights, rows, temperature, tile) for rows in _spans(start, stop, tile)
-    ]
-    log_partition, attraction, mass, entropy = (
-        torch.cat(part) for part in zip(*found, strict=True)
+    log_partition, attraction, mass, entropy = sums_of_rows(
+        z, weights, temperature, start, stop, tile
     )
     return log_partition, attraction, mass, entropy
-
-
-def _sums_of_rows(
-    z: Tensor, weights: PairWeights, rows: slice, temperature: float, tile: int
-) -> AnchorSums:
-    """Go once over all columns: a running maximum for the similarities; weights are at most 1."""
-    highest = z.new_full((rows.stop - rows.start,), _FAR_BELOW)
-    total, mass, attraction, log_weight = (torch.zeros_like(highest) for _ in range(4))
-    with full_precision(z.device.type):
-        for columns in _spans(0, z.shape[0], COLUMNS_PER_ROW * tile):
-            s = _similarities(z, rows, columns, temperature)
-            k = log_weights(weights, rows, columns, s)
-            set_self(k, rows, columns, LOWEST)
-            w = k.exp()
-            mass += w.sum(1)
-            log_weight += k.mul_(w).sum(1)
-            attraction += w.mul_(s).sum(1)
-            set_self(s, rows, columns, _FAR_BELOW)
-            higher = torch.maximum(highest, s.amax(1))
-            total = total * (highest - higher).exp_() + s.sub_(higher[:, None]).exp_().sum(1)
-            highest = higher
-    known = mass > 0
-    one = torch.where(known, mass, 1)
-    return AnchorSums(
-        highest + total.log(),
-        torch.where(known, attraction / one, 0),
-        mass,
-        torch.where(known, one.log() - log_weight / one, 0),
-    )
 
 
 @anchor_sums.register_fake
@@ -182,36 +110,7 @@ def anchor_gradient(
         As of `anchor_sums`.
     """
     weights = PairWeights(points, labels, table, vertices)
-    gradient = z.new_zeros((stop - start, z.shape[1]))
-    with full_precision(z.device.type):
-        for rows in _spans(start, stop, tile):
-            mine = gradient[rows.start - start : rows.stop - start]
-            for columns in _spans(0, z.shape[0], COLUMNS_PER_ROW * tile):
-                mine.addmm_(
-                    _pull_of_tile(z, numbers, weights, rows, columns, temperature), z[columns]
-                )
-    return gradient.div_(temperature)
-
-
-def _pull_of_tile(
-    z: Tensor,
-    numbers: Tensor,
-    weights: PairWeights,
-    rows: slice,
-    columns: slice,
-    temperature: float,
-) -> Tensor:
-    """Return what multiplies z_j in dL/dz_i, (R, C)."""
-    (log_row, push_row, pull_row), (log_column, push_column, pull_column) = (
-        numbers[:, rows, None],
-        numbers[:, columns],
-    )
-    s = _similarities(z, rows, columns, temperature)
-    pull = log_weights(weights, rows, columns, s).exp_().mul_(pull_row + pull_column)
-    pull += (s - log_row).exp_().mul_(push_row)
-    pull += s.sub_(log_column).exp_().mul_(push_column)
-    set_self(pull, rows, columns, 0.0)
-    return pull
+    return gradient_of_rows(z, numbers, weights, temperature, start, stop, tile)
 
 
 @anchor_gradient.register_fake
@@ -265,8 +164,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 
 def _backward(ctx: Any, push: Tensor, pull: Tensor) -> tuple[Tensor | None, ...]:
     z, log_partition, mass, *kernel = ctx.saved_tensors
-    per_mass = torch.where(mass > 0, pull / torch.where(mass > 0, mass, 1), 0)
-    numbers = torch.stack([log_partition, push, per_mass])
+    numbers = torch.stack([log_partition, push, pull / mass])
     return (anchor_gradient(z, numbers, *kernel, *ctx.sizes), *[None] * 11)
 
 

@@ -56,11 +56,20 @@ def test_float32_is_close_to_the_equation():
     assert error < 1e-5
 
 
+@pytest.mark.parametrize("temperature", [0.01, 0.0249, 0.0251, 1.0])
+def test_any_temperature_gives_the_dense_loss(temperature):
+    """With one shift for all exponentials, and with one for each row."""
+    z, x = dense.samples(30)
+    expected = dense.contrastive(z, dense.rbf(x, 20), temperature)
+    found = spatial_nce(z, x, sigma_mm=20, temperature=temperature, tile=8)
+    assert_same_loss(found.loss, expected, z)
+
+
 @pytest.mark.parametrize("temperature", [1e-3, 0.07, 100.0])
 def test_no_temperature_overflows(temperature):
     """Similarities of 1,000 are shifted before they are exponentiated."""
     z, x = dense.samples(40, dtype=torch.float32)
-    found = spatial_nce(z, x, temperature=temperature)
+    found = spatial_nce(z, x, temperature=temperature, tile=16)
     (gradient,) = torch.autograd.grad(found.loss, z)
     expected = dense.contrastive(z.double(), dense.rbf(x, 10), temperature)
     assert found.loss.item() == pytest.approx(expected.item(), rel=1e-5)

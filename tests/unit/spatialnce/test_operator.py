@@ -34,21 +34,6 @@ def test_the_operators_keep_their_promises_to_torch(weights):
     torch.library.opcheck(anchor_terms, (own, z.detach(), *sums[:3], *weights, 0.1, 3, 4))
 
 
-def test_rows_can_be_worked_out_apart():
-    """Sums and gradients of some rows are those of all, wherever the rows start."""
-    z, x = dense.samples(23)
-    z, weights = z.detach(), PairWeights(points=x / 14)
-    numbers = torch.rand(3, 23, dtype=torch.float64)
-    whole = anchor_sums(z, *weights, 0.1, 0, 5, 23)
-    gradient = anchor_gradient(z, numbers, *weights, 0.1, 0, 5, 23)
-    for start, stop in ((0, 7), (7, 8), (8, 23)):
-        part = anchor_sums(z, *weights, 0.1, start, 5, stop)
-        for some, all_rows in zip(part, whole, strict=True):
-            torch.testing.assert_close(some, all_rows[start:stop], rtol=1e-12, atol=1e-14)
-        found = anchor_gradient(z, numbers, *weights, 0.1, start, 5, stop)
-        torch.testing.assert_close(found, gradient[start:stop], rtol=1e-12, atol=1e-14)
-
-
 def saved_bytes(n, loss):
     """Return the bytes that autograd keeps for the backward pass, each storage once."""
     kept = {}

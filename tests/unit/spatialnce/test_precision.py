@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cytosurf.spatialnce import operator, spatial_nce
+from cytosurf.spatialnce import spatial_nce, tiles
 from cytosurf.spatialnce.precision import full_precision
 from tests.unit.spatialnce import dense
 
@@ -38,13 +38,13 @@ def test_precision_is_full_inside_and_put_back(tf32):
 def test_every_product_of_the_loss_is_full(tf32, monkeypatch):
     """Forward and backward, with TF32 on globally and inside autocast."""
     seen = []
-    similarities = operator._similarities
+    similarities = tiles._similarities
 
     def spy(*arguments):
         seen.append((settings()[:2], torch.is_autocast_enabled("cpu")))
         return similarities(*arguments)
 
-    monkeypatch.setattr(operator, "_similarities", spy)
+    monkeypatch.setattr(tiles, "_similarities", spy)
     z, x = dense.samples(12, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         spatial_nce(z, x).loss.backward()
