@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cytosurf.runs import RunRecord
     from cytosurf.runs.calibration import Calibration, calibrate
     from cytosurf.runs.increment import increment_test
-    from cytosurf.spinning import Forecast, forecast_spins, merge, spin
+    from cytosurf.spinning import Forecast, forecast_spins, increment, merge, spin
     from cytosurf.surfaces import (
         Mesh,
         Parcellation,
@@ -73,6 +73,7 @@ __all__ = [
     "decode",
     "forecast_spins",
     "import_embeddings",
+    "increment",
     "increment_test",
     "known_features",
     "known_targets",
@@ -109,7 +110,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "runs": ["RunRecord"],
         "runs.calibration": ["Calibration", "calibrate"],
         "runs.increment": ["increment_test"],
-        "spinning": ["Forecast", "forecast_spins", "merge", "spin"],
+        "spinning": ["Forecast", "forecast_spins", "increment", "merge", "spin"],
         "surfaces": [
             "Mesh",
             "Parcellation",

@@ -1,4 +1,4 @@
-"""Spins of runs that are there already: more of them, in shards, and what they will take."""
+"""Tests of runs that are there already: more spins, in shards, of labels or of features."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cytosurf.errors import InputError
+from cytosurf.nulls import Policy
+from cytosurf.nulls.feature_nulls import Family
 from cytosurf.runs import (
     Forecast,
     RunRecord,
     Shard,
+    add_increment_test,
     add_to_run,
     check_writable,
     forecast,
@@ -18,7 +21,7 @@ from cytosurf.runs import (
 from cytosurf.runs.device import check_same_device
 from cytosurf.workflow import Decoding, correct
 
-__all__ = ["Forecast", "forecast_spins", "merge", "spin"]
+__all__ = ["Forecast", "forecast_spins", "increment", "merge", "spin"]
 
 
 def spin(
@@ -120,6 +123,72 @@ def merge(run_dir: str | Path, shards: Sequence[str | Path] = ()) -> Decoding:
     directory = Path(run_dir)
     check_writable(directory)
     return _tested(merge_into_run(directory, [Path(shard) for shard in shards]))
+
+
+def increment(
+    run_dir: str | Path,
+    features: str | None = None,
+    *,
+    position: str | None = None,
+    spins: int | None = None,
+    rotation: Policy = "mirrored",
+    null: Family = "spins",
+    jobs: int | None = None,
+) -> Decoding:
+    """Test whether the features of a run add to position, and put it into the run's report.
+
+    The increment test (`increment_test`) on the vertices, labels and folds of a run: the features
+    are spun, labels and position stay. Draws that are there are not done again, so an interrupted
+    call goes on where it was.
+
+    Parameters
+    ----------
+    run_dir : path-like
+        A finished run of named inputs, with or without label spins.
+    features : str, optional
+        A feature set of the run; its first one if left out.
+    position : str, optional
+        What stays; ``harmonics:N`` with as many columns as the features if left out.
+    spins : int, optional
+        Draws in all; as many as the run has label spins, or 99.
+    rotation : {"mirrored", "independent"}, optional
+        How the draws of the hemispheres go together.
+    null : {"spins", "surrogates"}, optional
+        Whether features are spun or made anew.
+    jobs : int, optional
+        Processes; as the run was made with if left out.
+
+    Returns
+    -------
+    Decoding
+        The run with the test (`increment_tests`) and a new report.
+
+    Raises
+    ------
+    InputError
+        If the directory is no finished run of named inputs, its inputs have changed, or there is no
+        such feature set.
+
+    Examples
+    --------
+    >>> import cytosurf
+    >>> run = cytosurf.increment("cytosurf-run-yeo7", position="harmonics:8")  # doctest: +SKIP
+    >>> run.increment_tests[["features", "position", "observed", "p"]]  # doctest: +SKIP
+    """
+    from cytosurf.report.outputs import write_outputs
+
+    directory = Path(run_dir)
+    check_writable(directory)
+    record = add_increment_test(
+        *(directory, features),
+        position=position,
+        spins=spins,
+        rotation=rotation,
+        null=null,
+        jobs=jobs,
+    )
+    write_outputs(record)
+    return Decoding(record)
 
 
 def forecast_spins(

@@ -244,6 +244,8 @@ def _test_line(test: NullRecord) -> str:
     if test.baseline:
         score = f"{name} {test.observed:+.3f} above {test.baseline}"
     p = f"p = {test.p:.3g}"
+    for test in result.record.increment_nulls:
+        console.print(_increment_line(test), markup=False)
     if test.tail and test.tail["p"] is not None:
         p += f", approximately {test.tail['p']:.1g} by its tail"
     if test.p_holm is not None:
@@ -263,6 +265,15 @@ def _hemispheres(text: str) -> tuple[str, ...]:
 def _numbers(option: str, text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
+def _increment_line(test: NullRecord) -> str:
+    """Return an increment test as one line."""
+    return (
+        f"{test.features}: macro-F1 {test.observed:+.3f} when added to {test.baseline}, "
+        f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} spins of the "
+        "features reach it)"
+    )
+
+
     except ValueError:
         raise InputError(option, repr(text), "whole numbers separated by commas") from None
 

@@ -21,8 +21,10 @@ they add to anything.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
@@ -49,7 +51,11 @@ from cytosurf.nulls.statistics import fold_mean_macro_f1
 Float64 = npt.NDArray[np.float64]
 Statistic = Literal["increment", "difference"]
 
+# Score with the features, score of position, and share of vertices kept: of one draw.
+Row = tuple[float, float, float]
+
 INCREMENT: Statistic = "increment"
+LARGEST_CHUNK = 10  # draws: what a killed process loses
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +201,7 @@ def feature_scores(
     features: npt.NDArray[np.floating],
     valid: npt.NDArray[np.bool_],
     statistic: Statistic = INCREMENT,
-) -> tuple[float, float, float]:
+) -> Row:
     """Decode with features in place of those of `data`.
 
     Parameters
@@ -241,6 +247,8 @@ def run_increment_test(
     statistic: Statistic = INCREMENT,
     jobs: int | None = 1,
     names: tuple[str, str, str] = ("features", "position", "labels"),
+    done: Mapping[int, Row] = MappingProxyType({}),
+    keep: Callable[[list[int], list[Row]], object] = lambda *_: None,
 ) -> IncrementTest:
     """Test whether features add to position, on arrays.
 
@@ -264,6 +272,10 @@ def run_increment_test(
         Processes; None for one on each core. The result does not depend on it.
     names : tuple of str, optional
         Of features, position and target, for the result.
+    done : mapping of int to tuple, optional
+        What `feature_scores` gave for draws that are done already; they are not done again.
+    keep : callable, optional
+        Called in this process with some draws and what they gave, as soon as they are done.
 
     Returns
     -------
@@ -294,7 +306,6 @@ def run_increment_test(
         found = "labels without two classes, or a fold without a labelled training vertex"
         raise InputError(names[2], found, "labels that can be decoded in every fold")
     n_analysed = (data.label[alone.rows] != UNLABELLED).sum()
-    table = np.empty((n_spins, 3))
     jobs = resolve_jobs(jobs)
     work = partial(
         _draws,
@@ -305,8 +316,12 @@ def run_increment_test(
         rotation=rotation,
         statistic=statistic,
     )
-    for draws, rows in run_tasks(work, _chunks(n_spins, jobs), jobs=jobs, label="Spins"):
-        table[draws] = rows
+    missing = [k for k in range(n_spins) if k not in done]
+    finished = dict(done)
+    for draws, rows in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Spins"):
+        keep(draws, rows)
+        finished.update(zip(draws, rows, strict=True))
+    table = np.array([finished[k] for k in range(n_spins)])
     values = table[:, 0] - table[:, 1]
     outcome = SpinPValue.from_null(score - by_position, values)
     return IncrementTest(
@@ -346,18 +361,18 @@ def _settings(null: FeatureNull) -> SurrogateSettings | None:
 
 
 def _draws(
-    numbers: range,
+    numbers: list[int],
     data: IncrementData,
     null: FeatureNull,
     alone: Decoder,
     seed: int,
     rotation: Policy,
     statistic: Statistic,
-) -> tuple[slice, list[tuple[float, float, float]]]:
+) -> tuple[list[int], list[Row]]:
     rows = [feature_scores(data, alone, *null.draw(seed, k, rotation), statistic) for k in numbers]
-    return slice(numbers.start, numbers.stop), rows
+    return numbers, rows
 
 
-def _chunks(n_spins: int, jobs: int) -> list[range]:
-    size = math.ceil(n_spins / (8 * jobs))
-    return [range(start, min(start + size, n_spins)) for start in range(0, n_spins, size)]
+def _chunks(numbers: list[int], jobs: int) -> list[list[int]]:
+    size = max(1, min(LARGEST_CHUNK, math.ceil(len(numbers) / (8 * jobs))))
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]

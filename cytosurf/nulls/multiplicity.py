@@ -212,7 +212,8 @@ def null_bands(null: npt.ArrayLike, coverage: float = 0.95) -> NullBands:
     known = there.any(axis=0)
     bands = np.full((5, nulls.shape[1]), np.nan)
     bands[:, known] = _bands(nulls[there.any(axis=1)][:, known], coverage)
-    return NullBands(*bands, coverage)
+    median, low, high, low_all, high_all = bands
+    return NullBands(median, low, high, low_all, high_all, coverage)
 
 
 def _bands(nulls: Float64, coverage: float) -> tuple[Float64, ...]:

@@ -5,6 +5,7 @@ is a function that returns a matplotlib figure, each table a pandas data frame, 
 draws any map or parcellation on the cortex.
 """
 
+from cytosurf.report.bands import class_bands_figure, two_tests_figure
 from cytosurf.report.cortex import render_views
 from cytosurf.report.figures import (
     confusion_figure,
@@ -30,6 +31,7 @@ from cytosurf.report.tables import (
 )
 
 __all__ = [
+    "class_bands_figure",
     "class_tests_table",
     "confusion_figure",
     "confusion_table",
@@ -48,6 +50,7 @@ __all__ = [
     "scores_table",
     "spin_test_table",
     "truth_and_prediction_figure",
+    "two_tests_figure",
     "uncertainty_figure",
     "write_report",
 ]

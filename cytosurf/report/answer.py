@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cytosurf.report.formatting import columns, format_p, listed, mean_sd, over_folds
+from cytosurf.report.formatting import columns, format_p, listed, mean_sd, number, over_folds
 from cytosurf.report.selection import (
     circular_sets,
     feature_sets,
@@ -66,13 +67,17 @@ def answer(record: RunRecord) -> Answer:
     test = primary_test(record)
     if test is not None:
         sentences.append(_spin_sentence(test))
+    increments = [null for null in record.increment_nulls if null.features == features]
+    sentences += [_increment_sentence(null) for null in increments]
     sentences += _other_sets_sentence(record)
     return Answer(
         question=_question(record, features, baseline),
         found=" ".join(sentences),
-        shows=_shows(record, features, baseline, test),
-        does_not_show=_does_not_show(record),
-        numbers=_numbers(record, features, baseline, test),
+        shows=" ".join(
+            [_shows(record, features, baseline, test), *(_adds(null) for null in increments)]
+        ),
+        does_not_show=_does_not_show(record, increments),
+        numbers=_numbers(record, features, baseline, test, increments),
     )
 
 
@@ -138,11 +143,49 @@ def _spin_sentence(test: NullRecord) -> str:
     what = f"an advantage over {test.baseline}" if test.baseline else "a macro-F1"
     low, high = test.p_ci95
     holm = f"; {format_p(test.p_holm)} after Holm's correction" if test.p_holm is not None else ""
+    if not test.complete:
+        holm += "; provisional, the run stopped for other tests"
+    if test.tail and test.tail["p"] is not None:
+        holm += f"; approximately {test.tail['p']:.1e} by a fitted tail"
     return (
         f"In the spin test, {test.exceed} of {n:,} label maps at random places gave {what} at "
         f"least as large: p = {format_p(test.p)} ({test.rotation} rotations; 95 % interval of "
         f"the rate {format_p(low)} to {format_p(high)}{holm})."
     )
+
+
+def _increment_sentence(test: NullRecord) -> str:
+    """Say what features added to position, and how many spins of them added as much."""
+    n = len(test.null)
+    return (
+        f"Added to {test.baseline}, {test.features} changes the macro-F1 by "
+        f"{number(test.observed)}; {test.exceed} of {n:,} spins of the features changed it by as "
+        f"much or more (increment test, {test.rotation} rotations): p = {format_p(test.p)}."
+    )
+
+
+def _adds(test: NullRecord) -> str:
+    """Read the p of an increment test in words that are as graded as it is."""
+    what = f"{test.features} adds to {test.baseline}"
+    if test.p <= _LEVEL and test.observed > 0:
+        text = (
+            f"{what} more than equally smooth features in wrong places would, so it knows "
+            "something of the labels that these columns of position do not; more columns might."
+        )
+    elif test.p <= _LEVEL:
+        text = (
+            f"{test.features} harms the score beside {test.baseline} less than equally smooth "
+            "features in wrong places would, but it does not raise it."
+        )
+    elif test.p <= _WEAK_LEVEL:
+        text = f"That {what} what its smoothness alone would not is weakly supported."
+    else:
+        text = (
+            f"Equally smooth features in wrong places often do as much beside {test.baseline}: no "
+            f"good evidence that {what} anything of its own."
+        )
+    n = len(test.null)
+    return f"{text} With {n} spins no smaller p was possible." if 1 / (n + 1) > _LEVEL else text
 
 
 def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRecord | None) -> str:
@@ -210,13 +253,14 @@ def _verdict(test: NullRecord, features: str, baseline: str | None, target: str)
     return text
 
 
-def _does_not_show(record: RunRecord) -> str:
+def _does_not_show(record: RunRecord, increments: Sequence[NullRecord]) -> str:
     text = (
         "The scores describe these maps (one brain, or one average of a group), not differences "
         "between people, and association, not cause. Folds share training data, so their SD is "
         "not a confidence interval. Rotated labels also lose their relation to position, so the "
-        "spin test alone does not prove information beyond position."
+        "spin test alone does not prove information beyond position"
     )
+    text += "." if increments else "; the increment test asks that (cytosurf increment)."
     if len(record.hemispheres) == 2 and fold_options(record).get("scheme", "blocks") == "blocks":
         text += (
             " A held-out superblock may have its mirror image in the training set, which helps "
@@ -234,7 +278,11 @@ def _does_not_show(record: RunRecord) -> str:
 
 
 def _numbers(
-    record: RunRecord, features: str, baseline: str | None, test: NullRecord | None
+    record: RunRecord,
+    features: str,
+    baseline: str | None,
+    test: NullRecord | None,
+    increments: Sequence[NullRecord],
 ) -> tuple[HeadlineNumber, ...]:
     sets = feature_sets(record)
 
@@ -252,6 +300,9 @@ def _numbers(
     if test is not None:
         remark = f"{test.exceed} of {len(test.null):,} spins"
         numbers.append(HeadlineNumber("spin test", f"p = {format_p(test.p)}", remark))
+    for null in increments[:1]:
+        remark = f"added to {null.baseline}; {null.exceed} of {len(null.null):,} feature spins"
+        numbers.append(HeadlineNumber("increment test", f"p = {format_p(null.p)}", remark))
     return tuple(numbers)
 
 

@@ -69,7 +69,7 @@ def folds_figure(record: RunRecord) -> Figure:
     axes.set_yticks(rows, labels)
     axes.set_ylim(len(sets) - 0.4, -0.6)
     axes.set_xlabel("macro-F1 on held-out cortex")
-    _clean(axes, grid="x")
+    clean(axes, grid="x")
     roles = dict.fromkeys(role(record, name) for name in sets)
     handles = [Line2D([], [], marker="o", ls="", color=ROLE_COLOURS[r], label=r) for r in roles]
     if joined:
@@ -98,7 +98,7 @@ def nulls_figure(record: RunRecord) -> Figure:
     for axes in grid.ravel()[len(panels) :]:
         axes.set_axis_off()
     for axes, ((features, baseline), nulls) in zip(grid.ravel(), panels.items(), strict=False):
-        _draw_nulls(axes, nulls)
+        draw_nulls(axes, nulls)
         title = f"{features} − {baseline}" if baseline else features
         axes.set_title(
             shorten(title, 52),
@@ -154,7 +154,7 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
     axes.set_xlim(-0.02, min(1.0, float(values.max()) * 1.05 + 0.05))
     brackets = " (in brackets: vertices)" if named else ""
     axes.set_xlabel(f"F1 of the class, pooled over folds{brackets}")
-    _clean(axes, grid="both")
+    clean(axes, grid="both")
     handles, texts = axes.get_legend_handles_labels()
     figure.legend(
         handles[::-1],
@@ -208,7 +208,7 @@ def _set_colours(roles: Sequence[str]) -> list[str]:
     return colours
 
 
-def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
+def draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
     """Draw the histograms of one statistic over common bins, and the observed value."""
     observed = nulls[0].observed
     everything = np.concatenate([[observed], *(n.tested for n in nulls)])
@@ -236,7 +236,7 @@ def _draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
         borderaxespad=0.1,
     )
     legend.set_in_layout(False)
-    _clean(axes)
+    clean(axes)
 
 
 def _name_classes(axes: Axes, names: Sequence[str], n_vertices: npt.NDArray[np.int64]) -> None:
@@ -290,7 +290,7 @@ def _write_cells(axes: Axes, share: np.ndarray, counts: np.ndarray) -> None:
             )
 
 
-def _clean(axes: Axes, grid: Literal["both", "x", "y"] | None = None) -> None:
+def clean(axes: Axes, grid: Literal["both", "x", "y"] | None = None) -> None:
     """Take away the frame that says nothing, and put a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#888888")

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cytosurf._version import __version__
 from cytosurf.compute.files import write_text
-from cytosurf.report import page_figures, page_tables
+from cytosurf.report import page_figures, page_tables, page_tests
 from cytosurf.report.answer import answer
 from cytosurf.report.formatting import listed, number
 from cytosurf.report.methods import methods
@@ -62,6 +62,7 @@ def render_report(record: RunRecord, *, meshes: Mapping[str, Mesh] | None = None
 def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, Any]:
     """Return everything that the template shows."""
     section = methods(record)
+    with_classes = bool((record.results.get("spin_test") or {}).get("per_class"))
     map_figures, map_note = page_figures.surface_maps(record, meshes)
     return {
         "version": __version__,
@@ -78,8 +79,16 @@ def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, 
         "variants_table": page_tables.variants(record),
         "spin_quality": _spin_quality(record),
         "one_hemisphere": len(record.hemispheres) == 1,
-        "spins_table": page_tables.spin_tests(record),
+        "spins_table": page_tests.spin_tests(record),
+        "spin_notes": page_tests.spin_notes(record),
+        "tail_note": page_tests.tail_note(record),
+        "other_table": page_tests.other_statistics(record),
         "nulls_figure": page_figures.nulls(record) if record.nulls else None,
+        "tests_table": page_tests.two_tests(record),
+        "tests_figure": page_figures.two_tests(record) if record.increment_nulls else None,
+        "increment_command": page_tests.increment_command(record),
+        "bands_figure": page_figures.class_bands(record) if with_classes else None,
+        "bands_table": page_tests.class_tests(record) if with_classes else None,
         "class_figure": page_figures.per_class(record),
         "class_table": page_tables.per_class(record),
         "confusion_figures": page_figures.confusions(record),

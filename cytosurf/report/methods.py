@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.formatting import columns, listed
-from cytosurf.report.methods_spins import spins_paragraph
+from cytosurf.report.methods_spins import increment_paragraph, spins_paragraph
 from cytosurf.report.protocol import protocol_paragraph
 from cytosurf.report.references import Citations, Reference
 from cytosurf.report.selection import (
@@ -51,6 +51,8 @@ def methods(record: RunRecord) -> Methods:
     ]
     if record.nulls:
         paragraphs.append(spins_paragraph(record, cite))
+    if record.results.get("increment_tests"):
+        paragraphs.append(increment_paragraph(record, cite))
     paragraphs.append(protocol_paragraph(record, cite))
     paragraphs.append(_software_sentence(record))
     ordered = sorted(cite.references, key=lambda r: (r.authors[0].lower(), r.year))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,68 @@ def spins_paragraph(record: RunRecord, cite: Citations) -> str:
     if n_lost:
         text += f" {n_lost} spins left too few labels to decode and were counted among the b."
     if any(test.p_holm is not None for test in tests):
-        text += f" p-values were corrected over targets by Holm's method {cite('Holm1979')}."
-    return text
+        text += (
+            f" p-values were corrected over targets by Holm's method {cite('Holm1979')}, and for "
+            f"the false discovery rate {cite('Benjamini1995')}."
+        )
+    return text + "".join(f" {sentence}" for sentence in _further_sentences(record, cite))
+
+
+def increment_paragraph(record: RunRecord, cite: Citations) -> str:
+    """Return how the increment tests of a run were made.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run with increment tests.
+    cite : Citations
+        Collects the references.
+    """
+    tests = record.results["increment_tests"]
+    what = listed([f"{test['features']} beside {test['position']}" for test in tests])
+    draws = sorted({f"{test['n_spins']:,} {test['rotation']}" for test in tests})
+    made = {"spins": "rotated", "surrogates": "replaced by surrogates"}
+    how = listed(sorted({made[test["null"]] for test in tests}))
+    return (
+        f"Whether features add to position was tested by increment tests ({what}): the features, "
+        f"all columns and their mask together, were {how} ({listed(draws)} draws), while labels, "
+        "position and folds stayed. The statistic was the macro-F1 of position and features minus "
+        "that of position alone, refitted in every draw on the vertices where the drawn features "
+        f"were valid; p = (b + 1)/(n + 1) {cite('Phipson2010')}."
+    )
+
+
+def _further_sentences(record: RunRecord, cite: Citations) -> list[str]:
+    """Say how spins ended early, what was corrected over what, and what else was asked of them."""
+    tests, spin_test = record.nulls, record.results.get("spin_test") or {}
+    sentences = []
+    stopping = spin_test.get("stopping")
+    if stopping:
+        sentences.append(
+            f"Spins ended at exceedance {stopping['exceedances']} of the tests of differences to "
+            f"baselines (of scores where there was no baseline), with p = b/n, or after "
+            f"{stopping['max_spins']:,} {cite('Besag1991')}, decided in the order of the spins."
+        )
+    if any(test.p_max is not None for test in tests):
+        sentences.append(
+            "p-values over the feature sets of a target were corrected by the largest of their "
+            f"statistics in each spin, each on the scale of its null {cite('Nichols2002')}."
+        )
+    per_class = spin_test.get("per_class") or []
+    if any(p is not None and not math.isnan(p) for test in per_class for p in test["p_max"]):
+        sentences.append(
+            "The F1 of each class was compared with its own null, and corrected over the classes "
+            f"by the largest of their studentised values in each spin {cite('Nichols2002')}."
+        )
+    other = dict.fromkeys(n.statistic.removesuffix(" difference") for n in record.other_nulls)
+    if other:
+        sentences.append(f"The same spins were used to test {listed(list(other))}.")
+    if any(test.tail and test.tail["p"] is not None for test in tests):
+        sentences.append(
+            "Approximate p-values are from a generalised Pareto distribution fitted to the largest "
+            f"spins, its fit tested by Anderson and Darling's statistic {cite('Knijnenburg2009')}."
+        )
+    return sentences
 
 
 def _policy_sentences(record: RunRecord) -> str:

@@ -68,7 +68,8 @@ def class_tests_table(record: RunRecord) -> pd.DataFrame:
         ``null_high`` hold 95 % of the spins of the class, ``null_low_all`` and ``null_high_all``
         95 % of the spins in all classes at once. ``p`` is that of the class on its own, ``p_max``
         is corrected over the classes by the maximum of their F1, each on the scale of its null.
-        NaN where a class was not tested, or where the run stopped early (p).
+        NaN where a class was not tested, or where the run stopped early (p). A band of all classes
+        ends where an F1, or a difference of two, must.
     """
     parts = [
         pd.DataFrame(
@@ -84,7 +85,13 @@ def class_tests_table(record: RunRecord) -> pd.DataFrame:
         for test in (record.results.get("spin_test") or {}).get("per_class", [])
     ]
     columns = ["features", "baseline", "rotation", "key", "name", *_CLASS_VALUES]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    least = np.where(table["baseline"] == "", 0.0, -1.0)
+    table["null_low_all"] = np.maximum(table["null_low_all"], least)
+    table["null_high_all"] = np.minimum(table["null_high_all"], 1.0)
+    return table
 
 
 def increment_table(record: RunRecord) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cytosurf.errors import DownloadError, InputError
-from cytosurf.report import figures, maps
+from cytosurf.report import bands, figures, maps
 from cytosurf.report.cortex import Scene
 from cytosurf.report.embed import data_uri, png_uri, svg_uri
 from cytosurf.report.formatting import listed
-from cytosurf.report.selection import detailed_sets, feature_sets, joined_sets
+from cytosurf.report.outcome_tables import class_tests_table
+from cytosurf.report.selection import detailed_sets, feature_sets, joined_sets, primary_pair
 from cytosurf.report.surface_plot import scene_of
 from cytosurf.report.tables import confusion_table, per_class_table
 from cytosurf.surfaces.mesh import Mesh
@@ -74,6 +75,39 @@ def per_class(record: RunRecord) -> PageFigure:
         svg_uri(figures.per_class_figure(record, _DETAILED)),
         "F1 of each class, sorted by the first feature set.",
         "Dot plot of the F1 of each class; the numbers are in the table below.",
+    )
+
+
+def class_bands(record: RunRecord) -> PageFigure:
+    """Return the F1 of each class beside its null band, of a run with spins."""
+    table = class_tests_table(record)
+    features, _ = primary_pair(record)
+    of = table[(table["features"] == features) & (table["baseline"] == "")]
+    above = of[of["observed"] > of["null_high"]]["name"].tolist()
+    corrected = of[of["p_max"] <= 0.05]["name"].tolist()
+    return PageFigure(
+        svg_uri(bands.class_bands_figure(record)),
+        f"F1 of each class with {features} (point) beside what rotated labels give: 95 % of the "
+        "spins of the class (wide bar), and 95 % of the spins in all classes at once (thin bar). A "
+        "filled point has p ≤ 0.05 after correction over the classes.",
+        f"F1 of {len(of)} classes; {len(above)} lie above the band of their spins, "
+        f"{len(corrected)} after correction{': ' if corrected else ''}{listed(corrected[:20])}. "
+        "The numbers are in the table below.",
+    )
+
+
+def two_tests(record: RunRecord) -> PageFigure:
+    """Return the null of the headline label-spin test beside those of increment tests."""
+    tests = [
+        f"{n.features} over {n.baseline}: observed {n.observed:.3f}, {n.exceed} of {len(n.null)} "
+        "spins reach it"
+        for n in record.increment_nulls
+    ]
+    return PageFigure(
+        svg_uri(bands.two_tests_figure(record)),
+        "What the labels give when they are spun, and what the features add to position when they "
+        "are spun; the red line is the real value.",
+        f"Histograms of label spins and of feature spins. {'; '.join(tests)}.",
     )
 
 

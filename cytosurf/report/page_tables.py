@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
-from cytosurf.report.formatting import format_p, interval, mean_sd, number
-from cytosurf.report.outcome_tables import spin_test_table
+from cytosurf.report.formatting import interval, mean_sd, number
 from cytosurf.report.selection import detailed_sets, feature_sets, primary_pair
 from cytosurf.report.tables import (
     differences_table,
@@ -116,41 +115,6 @@ def differences(record: RunRecord) -> PageTable:
     )
 
 
-def spin_tests(record: RunRecord) -> PageTable:
-    """Return the spin tests, marking the rotation policy to quote for each statistic."""
-    table = spin_test_table(record).to_dict("records")
-    rows = [
-        (
-            f"{row['features']} − {row['baseline']}" if row["baseline"] else row["features"],
-            row["statistic"].replace("macro_f1", "macro-F1"),
-            row["rotation"] + (" (primary)" if row["primary"] else ""),
-            number(row["observed"]),
-            number(row["null_median"]),
-            f"{row['exceed']:,}",
-            f"{row['n_spins']:,}",
-            format_p(row["p"]),
-            f"{format_p(row['p_ci95_low'])} to {format_p(row['p_ci95_high'])}",
-            _p_or_dash(row["p_holm"]),
-            number(row["z"], 2),
-            number(row["effect_size"]),
-        )
-        for row in table
-    ]
-    return PageTable(
-        "spin-tests",
-        "Spin tests. b of n spins reached the observed value; p = (b + 1)/(n + 1); the interval "
-        "is that of Clopper and Pearson for b of n. z and the effect size, (observed − null "
-        "median)/(1 − null median), are descriptive.",
-        (
-            *("Of what", "Statistic", "Rotations", "Observed", "Null median", "b", "n", "p"),
-            *("95 % interval", "p (Holm)", "z", "Effect size"),
-        ),
-        tuple(rows),
-        frozenset(i for i, row in enumerate(table) if row["primary"]),
-        frozenset({0, 1, 2}),
-    )
-
-
 def per_class(record: RunRecord) -> PageTable:
     """Return the pooled F1 of every class for every feature set."""
     table = per_class_table(record)
@@ -236,7 +200,3 @@ def _over_folds(record: RunRecord) -> str:
 
 def _mean_sd(mean: float, sd: float) -> str:
     return mean_sd(mean, sd, 1 if math.isnan(sd) else 2).replace(" ", "\u00a0")
-
-
-def _p_or_dash(p: float) -> str:
-    return "–" if math.isnan(p) else format_p(p)

@@ -8,6 +8,7 @@ from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.maps import run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import Shard
+from cytosurf.runs.stored_increment import add_increment_test
 
 __all__ = [
     "FoldConfig",
@@ -17,6 +18,7 @@ __all__ = [
     "RunConfig",
     "RunRecord",
     "Shard",
+    "add_increment_test",
     "add_to_run",
     "check_writable",
     "complete",

@@ -18,7 +18,8 @@ from cytosurf.nulls.increment import (
 from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.spins import SpinAssigner
 from cytosurf.runs.config import FoldConfig, make_config
-from cytosurf.runs.inputs import Features, TargetLike, load_inputs, surface_meshes
+from cytosurf.runs.inputs import Features, Inputs, TargetLike, load_inputs, surface_meshes
+from cytosurf.runs.names import name_of
 
 
 def increment_test(
@@ -115,12 +116,12 @@ def increment_test(
     """
     check_family(null)
     given = [features] if position is None else [features, position]
-    names = [_name(g, role) for g, role in zip(given, ("features", "position"), strict=False)]
+    names = [name_of(g, role) for g, role in zip(given, ("features", "position"), strict=False)]
     if len(set(names)) < len(names):
         raise InputError("position", f"{names[0]!r}, the features", "another set than the features")
     options: dict[str, Any] = {
         "features": names,
-        "target": _name(target, "target"),
+        "target": name_of(target, "target"),
         "baseline": names[1:] or None,
         "space": space,
         "hemispheres": hemispheres,
@@ -141,23 +142,7 @@ def increment_test(
         raise InputError(
             "position", f"{names[0]!r} is itself position", "another set", "Name one: position=..."
         )
-    spun = inputs.sets[names[0]].map
-    assigner = SpinAssigner(surface_meshes(inputs.space, config.hemispheres, "sphere"))
-    modes = None
-    if null == "surrogates":
-        midthickness = surface_meshes(inputs.space, config.hemispheres, "midthickness")
-        modes = cortex_modes(midthickness, spun.valid, mirrored=assigner.mirrored)
-    data = IncrementData(
-        spun.values,
-        spun.valid,
-        inputs.sets[beside].map.values,
-        inputs.label,
-        len(inputs.keys),
-        inputs.folds,
-        assigner,
-        C,
-        modes,
-    )
+    data = increment_data(inputs, names[0], beside, family=null, C=C)
     return run_increment_test(
         data,
         spins,
@@ -170,7 +155,36 @@ def increment_test(
     )
 
 
-def _name(given: object, role: str) -> str:
-    if isinstance(given, str | Path):
-        return str(given)
-    return str(getattr(given, "name", role))
+def increment_data(
+    inputs: Inputs, features: str, position: str, *, family: Family = "spins", C: float = 1.0
+) -> IncrementData:
+    """Collect what an increment test needs of the inputs of a run.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs, with both feature sets.
+    features, position : str
+        What is drawn, and what stays.
+    family : {"spins", "surrogates"}, optional
+        How features are drawn; surrogates need modes of the cortex.
+    C : float, optional
+        Inverse strength of the penalty.
+    """
+    drawn = inputs.sets[features].map
+    assigner = SpinAssigner(surface_meshes(inputs.space, inputs.hemispheres, "sphere"))
+    modes = None
+    if family == "surrogates":
+        midthickness = surface_meshes(inputs.space, inputs.hemispheres, "midthickness")
+        modes = cortex_modes(midthickness, drawn.valid, mirrored=assigner.mirrored)
+    return IncrementData(
+        drawn.values,
+        drawn.valid,
+        inputs.sets[position].map.values,
+        inputs.label,
+        len(inputs.keys),
+        inputs.folds,
+        assigner,
+        C,
+        modes,
+    )

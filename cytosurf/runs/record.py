@@ -112,6 +112,8 @@ class RunRecord:
         Vertices that a fold left out of its training: those within the buffer.
     other_nulls : list of NullRecord
         Spin tests of statistics that were asked for besides.
+    increment_nulls : list of NullRecord
+        Increment tests, with position as the baseline; in the order of ``results.json``.
     """
 
     directory: Path
@@ -131,6 +133,7 @@ class RunRecord:
     nulls: list[NullRecord]
     excluded: npt.NDArray[np.bool_] | None = None
     other_nulls: list[NullRecord] = field(default_factory=list)
+    increment_nulls: list[NullRecord] = field(default_factory=list)
 
 
 def spin_tests_of(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -201,6 +204,7 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
         If the directory is not a finished run.
     """
     from cytosurf.runs.outcome import read_nulls
+    from cytosurf.runs.stored_increment import read_increment_nulls
 
     directory = Path(directory)
     config = read_config(directory)
@@ -209,6 +213,7 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
         arrays = read_arrays(directory / ARRAYS)
         sets = list(enumerate(str(name) for name in arrays["sets"]))
         nulls, other_nulls = read_nulls(directory, results) if with_spins else ([], [])
+        increments = read_increment_nulls(directory, results) if with_spins else []
         return RunRecord(
             directory=directory,
             config=config.model_dump(mode="json"),
@@ -227,6 +232,7 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
             nulls=nulls,
             excluded=arrays.get("excluded"),
             other_nulls=other_nulls,
+            increment_nulls=increments,
         )
     except KeyError as missing:
         raise InputError(str(directory), f"no {missing}", "a finished run", AGAIN) from None

@@ -59,6 +59,7 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
         "absent_in_training": absent_classes(inputs, observed),
         **observed.variants,
         "spin_test": None,
+        "increment_tests": [],
     }
 
 

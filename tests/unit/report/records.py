@@ -8,6 +8,7 @@ import numpy as np
 
 from cytosurf.nulls.pvalues import clopper_pearson
 from cytosurf.runs import NullRecord, RunRecord
+from cytosurf.runs.class_tests import class_test
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import Space
 from tests.toy import icosphere, mirrored
@@ -88,6 +89,66 @@ def toy_nulls(sets, features="stain", baseline="coordinates", n_spins=99, seed=1
         null_record(features, None, "mirrored", score, draw(0.3, 0.05, n_spins), primary=True),
         null_record(features, None, "independent", score, draw(0.28, 0.03, n_spins)),
     ]
+
+
+def with_class_tests(record, n_spins=99, **changes):
+    """Return a record with the F1 of its classes beside their nulls: the first one stands out."""
+    tests = []
+    for baseline, mean in ((None, 0.3), ("coordinates", 0.0)):
+        null = np.random.default_rng(2).normal(mean, 0.05, (n_spins, len(record.labels)))
+        observed = np.full(len(record.labels), mean)
+        observed[0] += 0.4
+        test = class_test(observed, null, **changes)
+        tests.append({"features": "stain", "baseline": baseline, "rotation": "mirrored"} | test)
+    return replace(record, results=_with(record, per_class=tests))
+
+
+def with_other_statistics(record):
+    """Return a record that was asked for another statistic."""
+    other = [
+        replace(null, statistic=null.statistic.replace("macro_f1", "mcc"), primary=True)
+        for null in record.nulls[2:3]
+    ]
+    return replace(record, other_nulls=other)
+
+
+def with_increment(record, p=0.01):
+    """Return a record with an increment test of 99 spins."""
+    null = np.random.default_rng(3).normal(0, 0.01, 99)
+    observed = float(np.sort(null)[-round(p * 100)]) + 1e-6
+    test = null_record("stain", "harmonics:8", "mirrored", observed, null, primary=True)
+    entry = {
+        "features": "stain",
+        "position": "harmonics:8",
+        "rotation": "mirrored",
+        "null": "spins",
+        "statistic": "macro_f1 increment",
+        "folder": "toy",
+        "score": 0.7 + observed,
+        "score_position": 0.7,
+        "observed": observed,
+        "p": test.p,
+        "exceed": test.exceed,
+        "n_spins": 99,
+        "p_ci95": list(test.p_ci95),
+        "untestable": 0,
+        "n_features": 8,
+        "n_position": 8,
+        "n_vertices": 290,
+        "seed": 7,
+        "kept": {"mean": 0.9, "min": 0.8},
+    }
+    results = record.results | {"increment_tests": [entry]}
+    return replace(record, results=results, increment_nulls=[test])
+
+
+def with_spin_test(record, **changes):
+    """Return a record whose spin test says something else in results.json."""
+    return replace(record, results=_with(record, **changes))
+
+
+def _with(record, **changes):
+    return record.results | {"spin_test": record.results["spin_test"] | changes}
 
 
 def toy_record(directory, n_classes=3, hemispheres=("L", "R"), spins=True, names=None):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.report.answer import answer
-from tests.unit.report.records import null_record, one_fold
+from tests.unit.report.records import null_record, one_fold, with_increment
 
 
 def with_test(record, p, **changes):
@@ -173,3 +173,43 @@ def test_one_fold_is_called_one_fold(record):
     assert "±" not in made.found
     assert all("±" not in number.remark for number in made.numbers)
     assert made.numbers[0].remark.startswith("one fold, ")
+
+
+@pytest.mark.parametrize(
+    ("p", "shows"),
+    [
+        (0.01, "stain adds to harmonics:8 more than equally smooth features in wrong places"),
+        (0.08, "is weakly supported"),
+        (0.4, "no good evidence that stain adds to harmonics:8 anything of its own"),
+    ],
+)
+def test_an_increment_test_is_part_of_the_answer(record, p, shows):
+    """What was added, how many spins of the features did as much, and how to read it."""
+    run = with_increment(record, p)
+    said = answer(run)
+    (test,) = run.increment_nulls
+    assert f"Added to harmonics:8, stain changes the macro-F1 by {test.observed:.3f}" in said.found
+    assert f"{test.exceed} of 99 spins of the features" in said.found
+    assert shows in said.shows
+    assert said.numbers[-1].label == "increment test"
+    assert "cytosurf increment" not in said.does_not_show
+    assert "cytosurf increment" in answer(record).does_not_show
+
+
+def test_a_smaller_loss_is_not_called_an_advantage(record):
+    """Features that harm less than rotated ones do not add anything."""
+    run = with_increment(record)
+    test = replace(run.increment_nulls[0], observed=-0.01)
+    shows = answer(replace(run, increment_nulls=[test])).shows
+    assert "does not raise it" in shows
+    assert "adds to harmonics:8 more" not in shows
+
+
+def test_provisional_and_approximate_values_say_so(record):
+    """Beside the p that was counted, never in its place."""
+    tail = {"approximate": True, "p": 0.00004, "fit_p": 0.5, "reason": None}
+    test = replace(with_test(record, 0.001).nulls[0], complete=False, tail=tail)
+    found = answer(replace(record, nulls=[test])).found
+    assert "p = 0.0010" in found
+    assert "provisional" in found
+    assert "approximately 4.0e-05 by a fitted tail" in found

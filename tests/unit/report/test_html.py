@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 
 from cytosurf.report import page_figures, render_report, write_report
-from tests.unit.report.records import toy_meshes, toy_record
+from tests.unit.report.records import (
+    toy_meshes,
+    toy_record,
+    with_class_tests,
+    with_increment,
+    with_other_statistics,
+)
 
 NASTY = '<script>alert("x")</script> & <b>'
-TABLES = ("run", "scores", "differences", "spin-tests", "per-class", "sources", "inputs")
+TABLES = (
+    *("run", "scores", "differences", "spin-tests", "other-statistics", "two-tests", "per-class"),
+    *("class-tests", "sources", "inputs"),
+)
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
@@ -52,7 +61,9 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module", params=[3, 64])
 def page(request):
     """Return the text of a report of few and of many classes."""
-    return render_report(toy_record("run", n_classes=request.param), meshes=toy_meshes())
+    record = with_class_tests(toy_record("run", n_classes=request.param))
+    record = with_increment(with_other_statistics(record))
+    return render_report(record, meshes=toy_meshes())
 
 
 @pytest.fixture
@@ -86,7 +97,7 @@ def test_the_page_holds_every_table_and_figure(page):
     assert len(parsed.all("caption")) == len(names)
     scopes = [cell.get("scope") for cell in parsed.all("th")]
     assert set(scopes) == {"row", "col"}
-    assert len(parsed.all("img")) >= 3 + 2 + 4
+    assert len(parsed.all("img")) >= 5 + 2 + 4
     sections = [words for tag, words in parsed.headings if tag == "h2"]
     assert sections == [
         *("Answer", "What was run", "Scores", "Spin test", "Classes", "Confusion", "Maps"),

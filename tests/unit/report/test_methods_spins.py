@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from cytosurf.report import methods_text
-from tests.unit.report.records import toy_record
+from tests.unit.report.records import (
+    toy_record,
+    with_class_tests,
+    with_increment,
+    with_other_statistics,
+    with_spin_test,
+)
 
 
 def test_one_hemisphere_has_one_rotation(tmp_path):
@@ -53,3 +59,45 @@ def test_spins_that_could_not_be_tested_are_said_to_count(record):
     lost = replace(null, null=np.append(null.null[2:], [np.nan] * 2))
     text = methods_text(replace(record, nulls=[lost, *record.nulls[1:]]))
     assert "2 spins left too few labels to decode and were counted among the b" in text
+
+
+def test_what_else_was_asked_of_the_spins_is_named_and_cited(record):
+    """The stopping rule, both maxima, other statistics and the fitted tail, each when used."""
+    plain = methods_text(record)
+    for word in ("exceedance", "studentised", "Knijnenburg", "Besag", "same spins were used"):
+        assert word not in plain
+    tail = {"approximate": True, "p": 0.0001, "fit_p": 0.5, "reason": None}
+    rule = {"exceedances": 20, "max_spins": 10_000, "stopped": True}
+    full = with_spin_test(with_class_tests(record), stopping=rule)
+    nulls = [replace(null, p_max=0.03, tail=tail) for null in record.nulls]
+    text = methods_text(with_other_statistics(replace(full, nulls=nulls)))
+    assert "Spins ended at exceedance 20" in text
+    assert "after 10,000 (Besag and Clifford, 1991)" in text
+    assert "over the feature sets of a target were corrected by the largest" in text
+    assert "corrected over the classes by the largest of their studentised values" in text
+    assert "The same spins were used to test mcc." in text
+    assert "generalised Pareto distribution" in text
+    for key in ("Besag J, Clifford P", "Nichols TE", "Knijnenburg TA"):
+        assert key in text
+
+
+def test_classes_without_p_are_not_said_to_be_tested(record):
+    """A run that stopped early has bands alone."""
+    text = methods_text(with_class_tests(record, tested=False))
+    assert "The F1 of each class was compared" not in text
+
+
+def test_increment_tests_have_a_paragraph(record):
+    """What was rotated, what stayed, and the statistic."""
+    assert "increment test" not in methods_text(record)
+    text = methods_text(with_increment(record))
+    assert "increment tests (stain beside harmonics:8)" in text
+    assert "were rotated (99 mirrored draws)" in text
+
+
+def test_families_name_both_corrections(record):
+    """Holm's and Benjamini and Hochberg's."""
+    nulls = [replace(null, p_holm=0.04, p_bh=0.03) for null in record.nulls]
+    text = methods_text(replace(record, nulls=nulls))
+    assert "Holm's method (Holm, 1979)" in text
+    assert "false discovery rate (Benjamini and Hochberg, 1995)" in text

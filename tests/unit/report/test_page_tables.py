@@ -11,7 +11,6 @@ SETS = ("stain", "coordinates", "harmonics:8")
 TABLES = {
     "scores": page_tables.scores,
     "differences": page_tables.differences,
-    "spin tests": page_tables.spin_tests,
     "per class": page_tables.per_class,
     "sources": page_tables.sources,
     "inputs": page_tables.inputs,
@@ -37,23 +36,6 @@ def test_position_of_the_same_size_stands_in_the_row_of_the_features(record):
     assert table.marked == {0}
     assert table.rows[3][0] == "prior"
     assert table.rows[3][6] == "–"
-
-
-def test_the_rotations_to_quote_are_marked(record):
-    """Independent for the difference to coordinates, mirrored for the score."""
-    table = page_tables.spin_tests(record)
-    assert table.marked == {0, 2}
-    assert [row[2] for row in table.rows] == [
-        "independent (primary)",
-        "mirrored",
-        "mirrored (primary)",
-        "independent",
-    ]
-    assert table.rows[0][0] == "stain − coordinates"
-    assert table.rows[0][1] == "macro-F1 difference"
-    exceed, n_spins = record.nulls[0].exceed, len(record.nulls[0].null)
-    assert table.rows[0][5:7] == (str(exceed), str(n_spins))
-    assert table.rows[0][9] == "–"
 
 
 def test_commercial_use_is_yes_no_or_unknown(record):

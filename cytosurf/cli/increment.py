@@ -1,0 +1,53 @@
+"""``cytosurf increment``: test whether the features of a run add to position."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cytosurf.cli.decode import print_summary
+
+
+def increment_command(
+    run_dir: Annotated[Path, typer.Argument(help="Run directory, as decode makes it.")],
+    features: Annotated[
+        str | None,
+        typer.Option(help="Feature set of the run. [default: its first]", show_default=False),
+    ] = None,
+    position: Annotated[
+        str | None,
+        typer.Option(
+            help="What they may add to. [default: harmonics:N with as many columns]",
+            show_default=False,
+        ),
+    ] = None,
+    spins: Annotated[
+        int | None,
+        typer.Option(
+            help="Spins in all. [default: as many as the run has label spins, or 99]",
+            show_default=False,
+        ),
+    ] = None,
+    rotation: Annotated[
+        str, typer.Option(help="How hemispheres go together: mirrored or independent.")
+    ] = "mirrored",
+    null: Annotated[
+        str, typer.Option(help="spins, or surrogates: features that are made anew.")
+    ] = "spins",
+    jobs: Annotated[int | None, typer.Option(help="Processes. [default: as the run]")] = None,
+) -> None:
+    """Test whether features add to position: they are spun, labels and position stay.
+
+    The test that label spins cannot make. Its outcome goes into the run and its report. Spins that
+    are there are not done again: a stopped command goes on where it was.
+
+    Example: cytosurf increment cytosurf-run-yeo7 --position harmonics:8 --spins 199
+    """
+    from cytosurf.spinning import increment
+
+    options: dict[str, Any] = {"rotation": rotation, "null": null}
+    print_summary(
+        increment(run_dir, features, position=position, spins=spins, jobs=jobs, **options)
+    )

@@ -1,0 +1,274 @@
+"""Increment tests in a run directory: resumable, and on the vertices and folds of the run.
+
+A test has a folder of its own, ``increments/NAME``, with a file for every few draws that are done:
+scores with the features, of position alone, and the share of vertices kept, with the SHA-256 of the
+arrays. What a draw gives depends on the run, the test and its number alone, so a killed test goes
+on where it was, and more draws can be added. ``results.json`` holds the outcome of each test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cytosurf.compute.files import arrays_sha256, write_npz
+from cytosurf.errors import CytosurfWarning, InputError, unknown_name
+from cytosurf.nulls import Policy
+from cytosurf.nulls.feature_nulls import Family, check_family
+from cytosurf.nulls.increment import IncrementTest, Row, run_increment_test
+from cytosurf.runs.config import RunConfig, read_config
+from cytosurf.runs.directory import check_named_inputs, check_same_inputs
+from cytosurf.runs.increment import increment_data
+from cytosurf.runs.inputs import Inputs, load_inputs
+from cytosurf.runs.record import (
+    INFO,
+    RESULTS,
+    NullRecord,
+    RunRecord,
+    load_run,
+    read_arrays,
+    read_json,
+    write_json,
+)
+
+FOLDER = "increments"
+STATISTIC = "macro_f1 increment"
+DEFAULT_SPINS = 99
+
+
+def add_increment_test(
+    directory: Path,
+    features: str | None = None,
+    *,
+    position: str | None = None,
+    spins: int | None = None,
+    rotation: Policy = "mirrored",
+    null: Family = "spins",
+    jobs: int | None = None,
+) -> RunRecord:
+    """Test whether the features of a run add to position, and keep the outcome in the run.
+
+    Parameters
+    ----------
+    directory : Path
+        A finished run of named inputs.
+    features : str, optional
+        A feature set of the run; its first one if left out.
+    position : str, optional
+        What stays; ``harmonics:N`` with as many columns as the features if left out.
+    spins : int, optional
+        Draws in all, of which those that are there are not done again; as many as the run has label
+        spins, or 99.
+    rotation : {"mirrored", "independent"}, optional
+        How the draws of the hemispheres go together.
+    null : {"spins", "surrogates"}, optional
+        Whether features are spun or made anew.
+    jobs : int, optional
+        Processes; as configured if left out.
+
+    Returns
+    -------
+    RunRecord
+        The run with the test.
+
+    Raises
+    ------
+    InputError
+        If the directory is no finished run of named inputs, its inputs have changed, or there is no
+        such feature set.
+
+    Warns
+    -----
+    CytosurfWarning
+        If there are too few draws for p <= 0.05, or a file is damaged; its draws are done again.
+    """
+    check_family(null)
+    config = read_config(directory)
+    load_run(directory, with_spins=False)
+    check_named_inputs(directory, config)
+    name = config.features[0] if features is None else features
+    if name not in config.features:
+        raise unknown_name("--features", name, config.features)
+    inputs, beside = _inputs(directory, config, name, position)
+    what = {"features": name, "position": beside, "rotation": rotation, "null": null}
+    folder = directory / FOLDER / _folder_name(what)
+    run = _identity(directory, what, inputs)
+    done = _finished(folder, run)
+    n_spins = spins if spins is not None else config.spins or DEFAULT_SPINS
+    n_there = next(k for k in range(len(done) + 1) if k not in done)
+    outcome = run_increment_test(
+        increment_data(inputs, name, beside, family=null, C=config.C),
+        max(n_spins, n_there) if n_spins > 0 else n_spins,
+        seed=config.seed,
+        rotation=rotation,
+        null=null,
+        jobs=config.jobs if jobs is None else jobs,
+        names=(name, beside, config.target),
+        done=done,
+        keep=partial(_keep, folder, run),
+    )
+    results = read_json(directory / RESULTS)
+    others = [test for test in results.get("increment_tests", []) if not _same(test, what)]
+    results["increment_tests"] = [*others, what | _entry(outcome) | {"folder": folder.name}]
+    write_json(directory / RESULTS, results)
+    return load_run(directory)
+
+
+def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[NullRecord]:
+    """Return the increment tests of a run with their null distributions.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    results : mapping
+        ``results.json``.
+
+    Raises
+    ------
+    InputError
+        If draws are missing.
+    """
+    records = []
+    for test in results.get("increment_tests", []):
+        folder = directory / FOLDER / test["folder"]
+        rows = {k: row for path in _files(folder) for k, row in _rows(path).items()}
+        if any(k not in rows for k in range(test["n_spins"])):
+            raise InputError(
+                str(folder),
+                f"{len(rows)} of {test['n_spins']} draws",
+                "all of them",
+                f"Do them again with: cytosurf increment {directory}",
+            )
+        table = np.array([rows[k] for k in range(test["n_spins"])])
+        records.append(
+            NullRecord(
+                features=test["features"],
+                baseline=test["position"],
+                statistic=test["statistic"],
+                rotation=test["rotation"],
+                observed=test["observed"],
+                null=table[:, 0] - table[:, 1],
+                exceed=test["exceed"],
+                p=test["p"],
+                p_ci95=(test["p_ci95"][0], test["p_ci95"][1]),
+                primary=True,
+            )
+        )
+    return records
+
+
+def earlier_increments(directory: Path, run: str) -> list[dict[str, Any]]:
+    """Return the increment tests of a run that is done again; none of another run.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    run : str
+        What tells the spins of the run from those of any other.
+    """
+    if not (directory / RESULTS).exists() or read_json(directory / INFO).get("run", run) != run:
+        return []
+    tests: list[dict[str, Any]] = read_json(directory / RESULTS).get("increment_tests", [])
+    return tests
+
+
+def _inputs(
+    directory: Path, config: RunConfig, features: str, position: str | None
+) -> tuple[Inputs, str]:
+    """Load the inputs of a run with a position set beside them, on the same vertices."""
+    if position == features:
+        raise InputError("--position", f"{features!r}, the features", "another set")
+    baseline = [*config.baseline, *([] if position is None else [position])]
+    update = {"baseline": tuple(dict.fromkeys(baseline)), "matched_position": True}
+    wider = config.model_copy(update=update)
+    (inputs,) = load_inputs([wider])
+    check_same_inputs(directory, inputs.hashes())
+    beside = inputs.matched.get(features) if position is None else position
+    if beside is None:
+        found = f"{features!r} is itself position"
+        raise InputError("--position", found, "another set", "Name one: --position NAME")
+    return inputs, beside
+
+
+def _identity(directory: Path, what: Mapping[str, str], inputs: Inputs) -> str:
+    """Return what tells the draws of a test from those of any other."""
+    position = inputs.hashes()[f"features {what['position']}"]
+    parts = [read_json(directory / INFO).get("run"), dict(what), position]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _folder_name(what: Mapping[str, str]) -> str:
+    """Return a name that can be read, and ends so that no two tests share it."""
+    digest = hashlib.sha256(json.dumps(dict(what), sort_keys=True).encode()).hexdigest()[:8]
+    text = f"{what['features']}_on_{what['position']}_{what['rotation']}_{what['null']}"
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', text)[:80]}_{digest}"
+
+
+def _keep(folder: Path, run: str, draws: list[int], rows: list[Row]) -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "draws": np.array(draws, np.int64),
+        "rows": np.array(rows, np.float64),
+        "run": np.array(run),
+    }
+    path = folder / f"{draws[0]:06d}-{draws[-1]:06d}.npz"
+    write_npz(path, **arrays, sha256=np.array(arrays_sha256(arrays)))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
+
+
+def _finished(folder: Path, run: str) -> dict[int, Row]:
+    """Return the draws that are there; damaged files are removed."""
+    finished: dict[int, Row] = {}
+    for path in _files(folder):
+        try:
+            arrays = read_arrays(path)
+            whole = str(arrays.pop("sha256", "")) == arrays_sha256(arrays)
+        except InputError:
+            whole = False
+        if not whole:
+            message = f"{path}: damaged (its checksum is wrong). Its draws are done again."
+            warnings.warn(message, CytosurfWarning, stacklevel=3)
+            path.unlink()
+            continue
+        if str(arrays["run"]) != run:
+            found = "draws of another run, of other data or of another version of cytosurf"
+            way_out = f"Remove the folder {folder}."
+            raise InputError(str(path), found, "draws of this run", way_out)
+        finished.update(_rows(path))
+    return finished
+
+
+def _rows(path: Path) -> dict[int, Row]:
+    arrays = read_arrays(path, ("draws", "rows"))
+    rows = zip(arrays["draws"].tolist(), arrays["rows"].tolist(), strict=True)
+    return {k: (row[0], row[1], row[2]) for k, row in rows}
+
+
+def _same(test: Mapping[str, Any], what: Mapping[str, str]) -> bool:
+    return all(test[key] == value for key, value in what.items())
+
+
+def _entry(outcome: IncrementTest) -> dict[str, Any]:
+    """Return what ``results.json`` says of a test."""
+    kept = outcome.kept
+    names = ("score", "score_position", "observed", "exceed", "n_spins", "p", "n_features")
+    return {
+        "statistic": STATISTIC,
+        **{name: getattr(outcome, name) for name in (*names, "n_position", "n_vertices", "seed")},
+        "p_ci95": list(outcome.p_ci95),
+        "untestable": int(np.isnan(outcome.null).sum()),
+        "kept": {"mean": float(kept.mean()), "min": float(kept.min())},
+    }

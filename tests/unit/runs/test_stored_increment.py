@@ -1,0 +1,179 @@
+"""Increment tests in run directories: those of the function, resumable, beside all else."""
+
+import numpy as np
+import pytest
+
+from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.nulls import increment as increment_module
+from cytosurf.runs import load_run, read_json
+from cytosurf.runs.extend import add_to_run
+from cytosurf.runs.increment import increment_test
+from cytosurf.runs.stored_increment import add_increment_test
+from tests.unit.runs.cortex import FOLDS, comparable, listing
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*spins cannot give")
+
+
+@pytest.fixture
+def run(named_toy, tmp_path):
+    """Return a run with label spins."""
+    named_toy(tmp_path / "run", spins=3)
+    return tmp_path / "run"
+
+
+def entries(folder):
+    """Return the increment tests that results.json holds."""
+    return read_json(folder / "results.json")["increment_tests"]
+
+
+def test_is_that_of_the_function(run):
+    """On the vertices and folds of the run; rotations are those of its seed."""
+    record = add_increment_test(run, spins=4, position="noise")
+    options = {"space": "toy-642", "spins": 4, "folds": FOLDS, "position": "noise"}
+    expected = increment_test("stain", "bands", **options)
+    (test,) = entries(run)
+    (null,) = record.increment_nulls
+    np.testing.assert_array_equal(null.null, expected.null)
+    assert (test["features"], test["position"]) == ("stain", "noise")
+    for name in ("observed", "score", "score_position", "p", "exceed", "n_vertices", "n_spins"):
+        assert test[name] == getattr(expected, name), name
+    assert test["p_ci95"] == list(expected.p_ci95)
+    assert test["kept"]["min"] == expected.kept.min()
+    assert (null.baseline, null.statistic, null.p) == (
+        "noise",
+        "macro_f1 increment",
+        expected.p,
+    )
+
+
+def test_nothing_else_changes(run):
+    """Neither the label spins nor the scores."""
+    before = comparable(read_json(run / "results.json"))
+    spins = listing(run / "spins")
+    add_increment_test(run, spins=2, position="position")
+    after = comparable(read_json(run / "results.json"))
+    assert {**after, "increment_tests": []} == before
+    assert before["increment_tests"] == []
+    assert listing(run / "spins") == spins
+
+
+def test_goes_on_where_it_stopped(run, monkeypatch, tmp_path, named_toy):
+    """A killed test keeps what was done, in any number of processes; the outcome is the same."""
+    named_toy(tmp_path / "whole", spins=3)
+    add_increment_test(tmp_path / "whole", spins=9)
+    scores, done = increment_module.feature_scores, []
+
+    def dying(*arguments):
+        done.append(1)
+        if len(done) == 5:  # the real features, and three draws before it
+            raise KeyboardInterrupt
+        return scores(*arguments)
+
+    monkeypatch.setattr(increment_module, "feature_scores", dying)
+    with pytest.raises(KeyboardInterrupt):
+        add_increment_test(run, spins=9)
+    assert entries(run) == []
+    (folder,) = (run / "increments").iterdir()
+    assert 0 < len(list(folder.iterdir())) <= 3
+    done[:] = [0] * 5
+    add_increment_test(run, spins=9)
+    assert len(done) - 5 <= 1 + 9 - 2
+    assert entries(run) == entries(tmp_path / "whole")
+
+
+def test_more_spins_are_added_and_none_is_lost(run):
+    """The first ones stay; fewer than there are change nothing."""
+    first = add_increment_test(run, spins=3).increment_nulls[0].null
+    more = add_increment_test(run, spins=5).increment_nulls[0].null
+    np.testing.assert_array_equal(more[:3], first)
+    before = entries(run)
+    add_increment_test(run, spins=2)
+    assert entries(run) == before
+    assert before[0]["n_spins"] == 5
+
+
+def test_each_kind_of_test_stands_beside_the_others(run):
+    """Another position or policy is another test; the same one replaces itself."""
+    add_increment_test(run, spins=2)
+    add_increment_test(run, spins=2, position="position")
+    add_increment_test(run, spins=2, rotation="independent")
+    add_increment_test(run, spins=3, position="position")
+    found = [(t["position"], t["rotation"], t["n_spins"]) for t in entries(run)]
+    assert found == [
+        ("harmonics:2", "mirrored", 2),
+        ("harmonics:2", "independent", 2),
+        ("position", "mirrored", 3),
+    ]
+    assert len(load_run(run).increment_nulls) == 3
+
+
+def test_stays_when_the_run_goes_on(run, named_toy):
+    """More label spins, by either command, keep it."""
+    add_increment_test(run, spins=2)
+    before = entries(run)
+    add_to_run(run, 4)
+    assert entries(run) == before
+    named_toy(run, spins=5)
+    assert entries(run) == before
+
+
+def test_as_many_as_the_run_has_label_spins(run):
+    """Unless another number is asked for."""
+    add_increment_test(run)
+    assert entries(run)[0]["n_spins"] == 3
+
+
+def test_a_damaged_file_is_done_again(run):
+    """With a warning that names it."""
+    add_increment_test(run, spins=3)
+    before = entries(run)
+    (folder,) = (run / "increments").iterdir()
+    path = sorted(folder.iterdir())[1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(InputError, match="broken file"):
+        load_run(run)
+    with pytest.warns(CytosurfWarning, match=f"{path.name}: damaged"):
+        add_increment_test(run, spins=3)
+    assert entries(run) == before
+    assert path.read_bytes() == whole
+    path.unlink()
+    with pytest.raises(InputError, match=r"2 of 3 draws.*cytosurf increment"):
+        load_run(run)
+
+
+def test_draws_of_another_run_are_refused(run, named_toy, tmp_path):
+    """Copied from a run of another seed."""
+    named_toy(tmp_path / "other", spins=0, seed=1)
+    add_increment_test(tmp_path / "other", spins=2)
+    (tmp_path / "other" / "increments").rename(run / "increments")
+    with pytest.raises(InputError, match="draws of another run"):
+        add_increment_test(run, spins=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"features": "stian"}, "--features: found 'stian'; expected one of stain"),
+        ({"position": "stain"}, "--position: found 'stain', the features"),
+        ({"spins": 0}, "--spins: found 0"),
+        ({"rotation": "random"}, "rotation policy"),
+        ({"null": "moran"}, "moran"),
+        ({"jobs": 0}, "--jobs"),
+    ],
+)
+def test_bad_input(run, options, says):
+    """Each mistake has its message, and nothing is written."""
+    before = listing(run)
+    with pytest.raises(InputError, match=says):
+        add_increment_test(run, **({"spins": 2} | options))
+    assert listing(run) == before
+
+
+def test_maps_in_memory_and_no_run(run_toy, tmp_path):
+    """Only named inputs can be loaded again; a folder must be a run."""
+    run_toy(tmp_path / "run", spins=0)
+    with pytest.raises(InputError, match="maps in memory"):
+        add_increment_test(tmp_path / "run", spins=2)
+    with pytest.raises(InputError, match=r"config\.yaml"):
+        add_increment_test(tmp_path / "none", spins=2)
