@@ -234,6 +234,8 @@ def print_summary(result: Decoding) -> None:
     for test in (*result.record.nulls, *result.record.other_nulls):
         if test.primary:
             console.print(_test_line(test), markup=False)
+    for test in result.record.increment_nulls:
+        console.print(_increment_line(test), markup=False)
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
 
 
@@ -244,8 +246,6 @@ def _test_line(test: NullRecord) -> str:
     if test.baseline:
         score = f"{name} {test.observed:+.3f} above {test.baseline}"
     p = f"p = {test.p:.3g}"
-    for test in result.record.increment_nulls:
-        console.print(_increment_line(test), markup=False)
     if test.tail and test.tail["p"] is not None:
         p += f", approximately {test.tail['p']:.1g} by its tail"
     if test.p_holm is not None:
@@ -253,6 +253,15 @@ def _test_line(test: NullRecord) -> str:
     how = "" if test.complete else "; provisional, the run stopped for other tests"
     reached = f"{test.exceed} of {len(test.null)} {test.rotation} spins reach it"
     return f"{test.features}: {score}, {p} ({reached}{how})"
+
+
+def _increment_line(test: NullRecord) -> str:
+    """Return an increment test as one line."""
+    return (
+        f"{test.features}: macro-F1 {test.observed:+.3f} when added to {test.baseline}, "
+        f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} spins of the "
+        "features reach it)"
+    )
 
 
 def _hemispheres(text: str) -> tuple[str, ...]:
@@ -265,15 +274,6 @@ def _hemispheres(text: str) -> tuple[str, ...]:
 def _numbers(option: str, text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
-def _increment_line(test: NullRecord) -> str:
-    """Return an increment test as one line."""
-    return (
-        f"{test.features}: macro-F1 {test.observed:+.3f} when added to {test.baseline}, "
-        f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} spins of the "
-        "features reach it)"
-    )
-
-
     except ValueError:
         raise InputError(option, repr(text), "whole numbers separated by commas") from None
 

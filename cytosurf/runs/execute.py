@@ -57,8 +57,8 @@ from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
 from cytosurf.runs.session import Clock, kept_warnings
 from cytosurf.runs.stopping import DoneChunk, Watch
-
 from cytosurf.runs.stored_increment import earlier_increments
+
 NOTE_SECONDS = 1.0  # how often run.json says how long the spins have taken
 
 
@@ -199,8 +199,8 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
             outcome = spin_test_outcome(record, prepared.policies, config.spins)
             results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
     write_maps(record)
-    write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
     results["increment_tests"] = earlier_increments(directory, run_identity(config, inputs))
+    write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
     results["family"] = suspend_family(directory)
     write_json(directory / RESULTS, results)
     return load_run(directory)
