@@ -269,7 +269,7 @@ def _feature_rows(path: Path, part: pd.DataFrame, features: list[str]) -> npt.ND
 
 
 def _check_numbers(path: Path, column: pd.Series[Any], name: str) -> None:
-    if column.dtype.kind in "biuf":
+    if column.dtype.kind in "biuf" or not len(column):
         return
     raise InputError(
         str(path),
