@@ -49,4 +49,5 @@ def train_command(
             err=True,
         )
         raise typer.Exit(1)
-    typer.echo(f"{training.directory / 'model'}")
+    if training.process == 0:
+        typer.echo(f"{training.directory / 'model'}")

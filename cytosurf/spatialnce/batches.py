@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +25,7 @@ from cytosurf.errors import InputError
 from cytosurf.histology.source import PatchSource
 from cytosurf.spatialnce.augment import Augmentation, augment, draws
 from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.processes import SIGNALS
 from cytosurf.spatialnce.sampler import BatchSampler
 from cytosurf.spatialnce.sources import open_source, training_part
 
@@ -105,7 +108,7 @@ class StepBatches(Dataset[Batch]):
         ]
         return Batch(
             torch.cat(views),
-            torch.from_numpy(source.coordinates_mm[rows]),
+            torch.from_numpy(sampler.coordinates_mm[rows]),
             torch.from_numpy(rows),
             middle - start,
             time.perf_counter() - middle,
@@ -126,10 +129,9 @@ def batches(steps: StepBatches, start: int, stop: int) -> Iterator[Batch]:
     loader = steps.config.loader
     workers: dict[str, Any] = {}
     if loader.workers:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])  # imports once, opens nothing
+        _start_forkserver()
         workers = {
-            "multiprocessing_context": context,
+            "multiprocessing_context": "forkserver",
             "prefetch_factor": loader.prefetch,
             "worker_init_fn": _leave_signals,
         }
@@ -160,6 +162,24 @@ class _Guarded(Dataset[Batch | tuple[str, ...]]):
             return words
 
 
+def _start_forkserver() -> None:
+    """Start the process that workers are forked from, deaf to the signals that end a training.
+
+    A job's end sends SIGTERM to all its processes, and the workers of a forkserver that died end
+    with it. Signals that are ignored stay so in a program that is started; it takes milliseconds.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])  # imports once
+    if threading.current_thread() is not threading.main_thread():
+        forkserver.ensure_running()
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _leave_signals(worker: int) -> None:  # noqa: ARG001
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+    for number in (*SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

@@ -60,11 +60,14 @@ class Training:
         Updates done and skipped.
     finished : bool
         False if a signal stopped it; the same call goes on.
+    process : int
+        Which of the processes that trained together this is, from 0.
     """
 
     directory: Path
     progress: Progress
     finished: bool
+    process: int = 0
 
 
 def train(
@@ -152,7 +155,7 @@ class _Trainer:
             if self.ranks.index == 0:
                 stored = description(self.config, self.shape, progress.step)
                 write_weights(self.directory / MODEL, self.model, stored)
-        return Training(self.directory, progress, finished)
+        return Training(self.directory, progress, finished, self.ranks.index)
 
     def _loop(self, progress: Progress) -> Progress:
         """Return how far the training came before its end or a signal."""

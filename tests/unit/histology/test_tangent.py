@@ -33,6 +33,17 @@ def test_on_a_plane_the_patch_is_the_grid_itself():
     assert np.array_equal(taken[rows[5, 5]].reshape(5, 5), rows[3:8, 3:8])
 
 
+def test_distances_are_those_along_the_surface():
+    """Round a cylinder of 2.5 mm, points of the grid lie as far apart as along its wall."""
+    sheet, rows = flat(13)
+    y, along = sheet.vertices[:, 1], (sheet.vertices[:, 2] - 6) / 2.5
+    wall = np.stack([-2.5 * np.cos(along), y, 2.5 * np.sin(along)], axis=1)
+    _, taken = grid_vertices(Mesh(wall, sheet.faces), "L", np.ones(len(wall), bool), 7, 1.0)
+    patch = taken[rows[6, 6]].reshape(7, 7)
+    assert np.array_equal(patch[3], rows[6, 3:10])
+    assert np.array_equal(patch[:, 3], rows[3:10, 6])
+
+
 def test_left_and_right_are_mirror_images():
     """A mirrored mesh, as right hemisphere, gives the same patches."""
     mesh = toy.icosphere(3)

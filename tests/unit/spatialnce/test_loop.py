@@ -1,10 +1,12 @@
 """Training: resumed to the bit, guarded, recorded."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+from multiprocessing import forkserver
 
 import pytest
 import torch
@@ -59,9 +61,21 @@ def test_sigterm_saves_and_training_goes_on_to_the_same_bits(patches, whole, tmp
 
 
 def test_another_number_of_workers_gives_the_same_bits(patches, whole, tmp_path):
-    """Begun without workers, continued with two."""
-    train(options(patches), tmp_path / "run", on_record=stop_at(2))
-    train(options(patches, loader={"workers": 2}), tmp_path / "run")
+    """Begun with two, ended by a signal to every process of the job, continued without."""
+    heard = []
+
+    def end_job(record):
+        if record["step"] == 3:
+            children = [child.pid for child in multiprocessing.active_children()]
+            heard.extend((*children, forkserver._forkserver._forkserver_pid, os.getpid()))
+            for pid in heard:
+                os.kill(pid, signal.SIGTERM)
+
+    readers = {"workers": 2}
+    stopped = train(options(patches, loader=readers), tmp_path / "run", on_record=end_job)
+    assert stopped.progress.step == 3
+    assert len(heard) == 4
+    train(options(patches), tmp_path / "run")
     same(tmp_path / "run", whole)
 
 
