@@ -80,6 +80,13 @@ def gradients_from_matrix(
     if not 0 <= sparsity < 1:
         raise InputError("sparsity", f"{sparsity:g}", "a share of at least 0 and less than 1")
     values = _checked(matrix, n_components)
+    if int((1 - sparsity) * len(values)) < 1:
+        raise InputError(
+            "matrix",
+            f"{len(values)} rows, of which {1 - sparsity:.0%} are kept in each",
+            "at least one entry per row",
+            "Lower the sparsity.",
+        )
     with asking("brainspace", "gradients of a matrix", ""):
         maps = imported("brainspace.gradient").GradientMaps(
             n_components=n_components, approach=approach, kernel=kernel, random_state=seed

@@ -39,13 +39,12 @@ def test_the_first_gradients_of_a_ring_go_around_it():
 
 
 @pytest.mark.parametrize("approach", ["dm", "le", "pca"])
-@pytest.mark.parametrize("kernel", [None, "cosine"])
-def test_every_approach_gives_a_column_per_gradient(approach, kernel):
-    """Whatever the kernel; twice the same."""
+@pytest.mark.parametrize(("kernel", "sparsity"), [(None, 0.9), ("cosine", 0.5), ("gaussian", 0)])
+def test_every_approach_gives_a_column_per_gradient(approach, kernel, sparsity):
+    """Whatever kernel and sparsity; twice the same."""
     matrix = np.exp(ring())
-    first, second = (
-        gradients_from_matrix(matrix, 3, approach=approach, kernel=kernel).values for _ in range(2)
-    )
+    options = {"approach": approach, "kernel": kernel, "sparsity": sparsity}
+    first, second = (gradients_from_matrix(matrix, 3, **options).values for _ in range(2))
     assert first.shape == (60, 3)
     np.testing.assert_array_equal(first, second)
 
@@ -61,6 +60,7 @@ def test_every_approach_gives_a_column_per_gradient(approach, kernel):
         (ring(20), {"approach": "umap"}, "approach"),
         (ring(20), {"kernel": "cosin"}, "Did you mean 'cosine'"),
         (ring(20), {"sparsity": 1}, "sparsity"),
+        (ring(9), {}, "Lower the sparsity"),
     ],
 )
 def test_bad_input_is_named(matrix, options, match):
