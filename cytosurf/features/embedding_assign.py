@@ -145,7 +145,7 @@ def assign_to_midsurface(
         np.concatenate([midsurfaces[h].vertices for h in hemispheres]).astype(np.float64),
         table.points_mm[first],
         method=method,
-        k=k if k is not None else 1 if method == "nearest" else K_NEAREST,
+        k=points_per_vertex(method, k),
         sigma_mm=sigma_mm,
         max_distance_mm=max_distance_mm,
     )
@@ -172,6 +172,13 @@ def assign_to_midsurface(
         explained,
         notes,
     )
+
+
+def points_per_vertex(method: str, k: int | None) -> int:
+    """Return how many points a vertex takes: as asked for, else 1 or 8 by the method."""
+    if k is not None:
+        return k
+    return 1 if method == "nearest" else K_NEAREST
 
 
 def gather(

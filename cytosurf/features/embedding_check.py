@@ -252,7 +252,8 @@ def _as_voxels(points: Float64, space: str, surfaces: Mapping[str, Surface]) -> 
         for _, scale, shift, order, signs in laid[:CANDIDATES]:
             size, moved = _refine(points[:, order] * signs, scale, shift, surface)
             mixup = _joined(
-                f"that look like voxel indices of {size:.2g} mm",
+                f"that look like voxel indices of {size:.2g} mm"
+                + (" or have another origin" if abs(size - 1) < 0.02 else ""),
                 _of_space(name, space),
                 _of_axes(order, signs),
             )

@@ -24,6 +24,7 @@ from cytosurf.features.embedding_assign import (
     MAX_DISTANCE_MM,
     AssignedEmbeddings,
     assign_to_midsurface,
+    points_per_vertex,
 )
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.sets import FeatureSet
@@ -146,7 +147,7 @@ def map_embeddings(
     record = _record(Path(table), opened, assigned, to)
     record["Assignment"] = {
         "Method": method,
-        "K": k,
+        "K": points_per_vertex(method, k),
         "SigmaMM": sigma_mm if method == "gaussian" else None,
         "MaxDistanceMM": max_distance_mm if np.isfinite(max_distance_mm) else None,
         "Midsurface": midsurface or f"BigBrain midsurface, {opened.space}",
