@@ -49,6 +49,8 @@ class ProfileSource:
         Midsurface at the centres.
     space : str
         ``"bigbrainsym"`` or ``"bigbrain"`` (histological mm).
+    reach_mm : float
+        No vertex of a patch is farther along the surface from its centre than this.
     """
 
     profiles: Float32
@@ -56,6 +58,7 @@ class ProfileSource:
     ids: Int64
     coordinates_mm: Float32
     space: str
+    reach_mm: float
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -107,6 +110,8 @@ def bigbrain_patches(
     MissingDataError
         If a file of BigBrain is missing and cannot be downloaded.
     """
+    from cytosurf.histology.tangent import patch_reach_mm  # loads numba
+
     if space not in SURFACES:
         raise InputError("space", repr(space), f"one of {', '.join(SURFACES)}")
     staining, _ = bigbrain_profiles()
@@ -121,7 +126,7 @@ def bigbrain_patches(
     ids = np.concatenate([centres for centres, _ in parts]).astype(np.int64)
     points = np.concatenate([meshes[h].vertices for h in HEMISPHERES])[ids]
     taken = parts[0][1] if len(parts) == 1 else np.concatenate([taken for _, taken in parts])
-    return ProfileSource(grey, taken, ids, points, space)
+    return ProfileSource(grey, taken, ids, points, space, patch_reach_mm(side, spacing_mm))
 
 
 def normalised_in_bins(
@@ -148,7 +153,7 @@ def normalised_in_bins(
     --------
     >>> grey = np.array([[0.1], [0.3], [0.5], [0.7]], np.float32)
     >>> bins = normalised_in_bins(grey, np.ones(4, bool), np.array([0, 0, 5, 5.0]), 1.0)
-    >>> bins.ravel().round(2).tolist()
+    >>> [round(value, 2) for value in bins.ravel().tolist()]
     [0.18, 0.62, 0.18, 0.62]
     """
     if not (np.isfinite(width_mm) and width_mm > 0):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cytosurf.errors import InputError, unknown_name
 
@@ -21,6 +21,16 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _known_space(name: str) -> str:
+    """Return the name of a space of points as tables of embeddings have it, or raise."""
+    from cytosurf.features.embedding_spaces import point_space
+
+    return point_space(name)
+
+
+PointSpace = Annotated[str, AfterValidator(_known_space)]
 
 
 class _Model(BaseModel):
@@ -43,7 +53,7 @@ class ArraysConfig(_Model):
 
     kind: Literal["arrays"]
     path: Path
-    space: str
+    space: PointSpace
 
 
 class SectionConfig(_Model):
@@ -52,7 +62,7 @@ class SectionConfig(_Model):
     kind: Literal["sections"]
     points: Path
     pixel_um: Positive
-    space: str
+    space: PointSpace
     patch_px: Count = 2048
 
 
@@ -319,6 +329,9 @@ def _input_error(error: ValidationError, options: dict[str, Any]) -> InputError:
     kinds = {"bigbrain", "arrays", "sections", "xray"}  # pydantic puts the kind into the place
     place = [str(part) for part in first["loc"] if part not in kinds]
     where = ".".join(place)
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(where, cause.found, cause.expected, cause.way_out)
     if first["type"] == "extra_forbidden":
         return unknown_name(".".join(place[:-1]) or "options", place[-1], _fields(first["loc"]))
     if first["type"] in ("missing", "union_tag_not_found"):

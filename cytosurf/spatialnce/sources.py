@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.compute.files import file_sha256
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.histology.source import PatchSource, Selection, away_from
 from cytosurf.spatialnce.config import (
     ArraysConfig,
@@ -78,6 +79,7 @@ def training_part(source: PatchSource, config: SubsetConfig) -> PatchSource:
     excluded = np.zeros(len(source.ids), bool)
     if config.exclude is not None:
         excluded |= np.isin(source.ids, _excluded_ids(config))
+        _check_buffer(source, config.buffer_mm)
         if not excluded.any():
             raise InputError(
                 "subset.exclude", f"no id of the source in {config.exclude}", "ids to leave out"
@@ -126,6 +128,18 @@ def provenance(config: SourceConfig) -> dict[str, Any]:
         }
     path = config.points if isinstance(config, SectionConfig) else config.path
     return {str(path): file_sha256(path)}
+
+
+def _check_buffer(source: PatchSource, buffer_mm: float) -> None:
+    """Warn where a patch that stays may hold what was excluded."""
+    reach_mm = getattr(source, "reach_mm", 0.0)
+    if buffer_mm < reach_mm:
+        warnings.warn(
+            f"subset.buffer_mm is {buffer_mm:g}, but patches reach {reach_mm:.3g} mm: some that "
+            "stay for training hold profiles of excluded vertices.",
+            CytosurfWarning,
+            stacklevel=4,
+        )
 
 
 def _excluded_ids(config: SubsetConfig) -> npt.NDArray[np.int64]:

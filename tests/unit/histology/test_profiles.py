@@ -16,7 +16,9 @@ def test_a_patch_holds_the_profile_of_each_taken_vertex():
     rng = np.random.default_rng(0)
     grey = rng.random((30, 18), np.float32)
     taken = rng.integers(0, 30, (5, 9)).astype(np.int32)
-    source = ProfileSource(grey, taken, taken[:, 4].astype(np.int64), np.zeros((5, 3)), "bigbrain")
+    source = ProfileSource(
+        grey, taken, taken[:, 4].astype(np.int64), np.zeros((5, 3)), "bigbrain", 2.0
+    )
     patches = source.read(np.array([3, 0]))
     assert patches.shape == (2, 18, 3, 3)
     assert source.shape == (18, 3, 3)

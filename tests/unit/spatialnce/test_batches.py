@@ -1,10 +1,13 @@
 """Batches are the same for any number of processes, and sources are opened where they are read."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.histology.profiles import ProfileSource
 from cytosurf.spatialnce.batches import StepBatches, batches
 from cytosurf.spatialnce.config import SubsetConfig, make_config
 from cytosurf.spatialnce.sources import grey_statistics, open_source, training_part
@@ -87,3 +90,16 @@ def test_bad_patches_are_bad_input_also_in_a_worker(tmp_path):
     steps = StepBatches(make_config(options(path)))
     with pytest.raises(InputError, match="values of 7 to 7; expected floats of 0 to 1"):
         next(batches(steps, 0, 1))
+
+
+def test_a_buffer_shorter_than_a_patch_is_warned_about(tmp_path):
+    """Training patches would hold what they must not see."""
+    taken = np.arange(9, dtype=np.int32)[None] + np.zeros((12, 1), np.int32)
+    grey, places = np.zeros((12, 18), np.float32), np.arange(12)[:, None] * [10.0, 0, 0]
+    source = ProfileSource(grey, taken, np.arange(12), places, "bigbrain", reach_mm=5.0)
+    np.savez(tmp_path / "test.npz", ids=np.array([3]))
+    with pytest.warns(CytosurfWarning, match="patches reach 5 mm"):
+        training_part(source, SubsetConfig(exclude=tmp_path / "test.npz", buffer_mm=4.9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        training_part(source, SubsetConfig(exclude=tmp_path / "test.npz", buffer_mm=5.0))

@@ -35,6 +35,7 @@ def test_defaults_that_are_assumptions_are_the_documented_ones():
         ({"optimiser": {"name": "lamb"}}, "optimiser.name: found 'lamb'"),
         ({"precision": "float16"}, "precision"),
         ({"batch": 7}, "batch: found 7"),
+        ({"source": {"kind": "arrays", "path": "a", "space": "mni"}}, "source.space: found 'mni'"),
     ],
 )
 def test_each_mistake_names_its_option(options, words):
@@ -81,7 +82,9 @@ def test_files_that_are_no_mapping_are_refused(tmp_path, text):
 
 def test_a_configuration_survives_its_own_text(tmp_path):
     """What a run directory holds is the same training."""
-    config = make_config({**SMALL, "source": {"kind": "arrays", "path": "a.npz", "space": "x"}})
+    config = make_config(
+        {**SMALL, "source": {"kind": "arrays", "path": "a.npz", "space": "other:x"}}
+    )
     (tmp_path / "c.yaml").write_text(config_text(config))
     assert read_config(tmp_path / "c.yaml") == config
 
