@@ -19,6 +19,11 @@ FEATURE_NAMES: dict[str, str] = {
     "curvature": "embedded: mean curvature",
     "mpc-gradients": "embedded: two gradients of microstructure profile covariance",
     "fc-gradients": "embedded: two gradients of functional connectivity (circular for networks)",
+    "neuromaps:SOURCE:DESC": "a map of neuromaps' collection, such as neuromaps:hcps1200:myelinmap",
+    "siibra:profiles": "staining profiles of BigBrain by siibra: 200 depths, left hemisphere",
+    "siibra:layers": "thickness of BigBrain's layers by siibra, left hemisphere",
+    "siibra:region:PARCELLATION:REGION": "probability of a region, by siibra",
+    "gradients:FILE@PARCELLATION:N": "N gradients of a matrix between parcels, by BrainSpace",
 }
 
 

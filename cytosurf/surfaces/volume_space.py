@@ -98,10 +98,12 @@ default and Julich-Brain's.
 def stated_space(path: Path) -> str | None:
     """Return the space that the name of a file states (``space-`` or ``tpl-``), or None.
 
+    ``space-MNI152`` states none: there are several.
+
     Raises
     ------
     InputError
-        If it states one that is not known, or two.
+        If it states one that is not known.
 
     Examples
     --------
@@ -112,7 +114,7 @@ def stated_space(path: Path) -> str | None:
     """
     entities = dict(_ENTITY.findall(path.name))
     label = entities.get("space", entities.get("tpl"))
-    if label is None:
+    if label is None or label.lower() in _VAGUE:
         return None
     with naming(path):
         return volume_space(label)

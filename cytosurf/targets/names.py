@@ -30,6 +30,8 @@ TARGET_NAMES: dict[str, str] = {
         for n, sizes in SCHAEFER_SIZES.items()
         for size in sizes
     },
+    "nilearn:ATLAS": "an atlas in nilearn's data folder: schaeferN, destrieux or difumoN",
+    "siibra:PARCELLATION": "a parcellation of siibra, such as siibra:julich-3.1",
 }
 
 

@@ -4,13 +4,16 @@ import subprocess
 import sys
 
 from cytosurf.features import known_features
+from cytosurf.features.external import is_external
 from cytosurf.features.registry import FEATURES
 
 
 def test_every_loader_has_one_line_of_description():
     """The list for --help: all names, short, without line breaks."""
     known = known_features()
-    assert {"harmonics:N", "embedding:FILE", *FEATURES} == set(known)
+    elsewhere = {name for name in known if is_external(name)}
+    assert len(elsewhere) == 5
+    assert {"harmonics:N", "embedding:FILE", *FEATURES, *elsewhere} == set(known)
     assert all(0 < len(text) <= 90 and "\n" not in text for text in known.values())
 
 

@@ -45,6 +45,7 @@ def test_an_unknown_name_gets_the_nearest():
         ("tpl-MNI152NLin6Asym_res-02_atlas-DiFuMo_probseg.nii.gz", "MNI152NLin6Asym"),
         ("tpl-MNI152NLin6Asym_space-MNI152NLin2009cAsym_x.nii", "MNI152NLin2009cAsym"),
         ("zstat1.nii.gz", None),
+        ("source-a_desc-b_space-MNI152_res-2mm_feature.nii.gz", None),
         ("myspace-MNI152NLin6Asym.nii", None),
     ],
 )

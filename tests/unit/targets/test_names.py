@@ -7,7 +7,7 @@ from cytosurf.targets.registry import TARGETS
 def test_every_loader_has_one_line_of_description():
     """The list for --help: all names, short, without line breaks."""
     known = known_targets()
-    assert set(known) == set(TARGETS)
+    assert set(known) == {*TARGETS, "nilearn:ATLAS", "siibra:PARCELLATION"}
     assert all(0 < len(text) <= 90 and "\n" not in text for text in known.values())
 
 
