@@ -147,3 +147,27 @@ def train_command(
     with naming_options(("steps",)):
         outcome = bench_train(read_config(config, changes), steps=steps)
     typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())
+
+
+@app.command("loss")
+def loss_command(
+    samples: Annotated[int, typer.Option(help="Samples for times.")] = 4096,
+    memory_samples: Annotated[int, typer.Option(help="Samples for our memory.")] = 32768,
+    width: Annotated[int, typer.Option(help="Of the embeddings.")] = 128,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(help="Seed of embeddings and positions.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """Time and memory of the SpatialNCE loss beside its dense form.
+
+    Example: cytosurf bench loss --samples 8192
+    """
+    import json
+
+    from cytosurf.spatialnce.benchmark import bench_loss
+
+    with naming_options(("samples", "memory_samples", "width", "device", "seed")):
+        outcome = bench_loss(
+            samples=samples, memory_samples=memory_samples, width=width, device=device, seed=seed
+        )
+    typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())
