@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +21,9 @@ from cytosurf.runs import (
     run_map,
 )
 from cytosurf.runs import load_run as read_run
-from cytosurf.runs.config import FILE_NAME
 from cytosurf.runs.extend import check_can_retest, retest
 from cytosurf.runs.family import FAMILY
+from cytosurf.runs.folders import check_not_above_runs, folder_or_scratch, run_directories
 from cytosurf.runs.inputs import Features, TargetLike
 from cytosurf.runs.names import folder_name, listed, names_of
 
@@ -241,8 +238,8 @@ def decode(
         "approximate_tail": approximate_tail,
     }
     configs = [make_config({**options, "target": name}) for name in names]
-    with _folder_or_scratch(out) as root:
-        folders = _run_directories(root, names)
+    with folder_or_scratch(out) as root:
+        folders = run_directories(root, names)
         prepared = prepare(configs, folders, features=feature_list, targets=targets)
         records = [complete(run, classifier=classifier, command=command) for run in prepared]
         records, others = correct(records, root)
@@ -318,7 +315,7 @@ def write_reports(
     """
     given = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
     for folder in given:
-        _check_not_above_runs(Path(folder))
+        check_not_above_runs(Path(folder))
     folders = [Path(folder).resolve() for folder in given]
     if not folders or len(set(folders)) != len(folders):
         raise InputError("run directories", "none, or one twice", "different run directories")
@@ -360,44 +357,3 @@ def correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], li
     former = {member for record in records for member in family_members(record.directory)}
     corrected = correct_family(records, folder)
     return corrected, [read_run(run) for run in sorted(former - ours)]
-
-
-def _check_not_above_runs(folder: Path) -> None:
-    """Raise `InputError` for a folder that is no run and holds runs, naming them."""
-    inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
-    if inside and not (folder / FILE_NAME).exists():
-        raise InputError(
-            str(folder),
-            f"a folder with {len(inside)} run directories in it",
-            "run directories",
-            f"Name those inside: cytosurf report {shlex.join(map(str, inside))}",
-        )
-
-
-@contextmanager
-def _folder_or_scratch(out: str | Path | None) -> Iterator[Path]:
-    """Give the folder of the caller, or one that is gone afterwards."""
-    if out is not None:
-        yield Path(out)
-        return
-    with tempfile.TemporaryDirectory(prefix="cytosurf-") as scratch:
-        yield Path(scratch)
-
-
-def _run_directories(root: Path, names: list[str]) -> list[Path]:
-    """Return the folder of each target: `root` itself for one, folders in it for several."""
-    if len(names) == 1:
-        return [root]
-    if (root / FILE_NAME).exists():
-        raise InputError(
-            f"--out {root}",
-            "the run of a single target",
-            "a folder for the runs of several targets",
-            "Choose another --out.",
-        )
-    folders = [folder_name(name) for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        if folders.count(folder) > 1:
-            found = f"{name!r} and another one, both with a folder {folder!r}"
-            raise InputError("target", found, "targets with different file names")
-    return [root / folder for folder in folders]

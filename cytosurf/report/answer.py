@@ -202,10 +202,12 @@ def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRec
     differences = np.array(fold_differences(record, features, position))
     if float(np.nanmean(differences)) <= 0:
         link = "But" if test is not None and _decisive_p(test) <= _WEAK_LEVEL else "Besides,"
+        own = any(null.features == features for null in record.increment_nulls)
+        what = "its score alone does not show" if own else "nothing here shows"
         return (
             f"{text} {link} {position}, which knows only where a vertex lies and has about as many "
-            f"columns, does as well or better: nothing here shows that {features} carries "
-            "information beyond position."
+            f"columns, does as well or better: {what} that {features} carries information beyond "
+            "position."
         )
     ahead = (
         f"{text} {features} is also ahead of {position}, position with about as many columns, in "

@@ -123,10 +123,18 @@ def spin_notes(record: RunRecord) -> list[str]:
             "A p that is marked as provisional belongs to a test that did not decide when the run "
             "stopped. For a final one run all spins: --stop-after-exceedances 0."
         )
-    reasons = {null.tail["reason"] for null in record.nulls if null.tail and null.tail["reason"]}
+    reasons = {_reason(null.tail["reason"]) for null in record.nulls if null.tail} - {""}
     if reasons:
-        notes.append(f"No approximate p: {'; '.join(sorted(reasons))}.")
+        notes.append(f"Where there is no approximate p: {'; '.join(sorted(reasons))}.")
     return notes
+
+
+def _reason(text: str | None) -> str:
+    """Return why there is no approximate p, the same for all tests that spins reach often."""
+    if text is None:
+        return ""
+    counted = "spins at or above it" in text
+    return "ten or more spins reach the value, so counting is accurate enough" if counted else text
 
 
 def tail_note(record: RunRecord) -> str:

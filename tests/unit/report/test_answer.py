@@ -196,6 +196,14 @@ def test_an_increment_test_is_part_of_the_answer(record, p, shows):
     assert "cytosurf increment" in answer(record).does_not_show
 
 
+def test_a_better_position_and_an_increment_do_not_contradict_each_other(record):
+    """Position may score higher alone, and features still add to it."""
+    shows = answer(with_increment(with_position(record, 0.1))).shows
+    assert "its score alone does not show that stain carries information beyond" in shows
+    assert "nothing here" not in shows
+    assert "nothing here shows" in answer(with_position(record, 0.1)).shows
+
+
 def test_a_smaller_loss_is_not_called_an_advantage(record):
     """Features that harm less than rotated ones do not add anything."""
     run = with_increment(record)

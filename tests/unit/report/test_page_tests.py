@@ -156,11 +156,18 @@ class TestSpinNotes:
         assert note.endswith("It did not stop early.")
 
     def test_why_there_is_no_approximate_p(self, record):
-        """Each reason once."""
-        tail = {"approximate": True, "p": None, "reason": "null distribution: 99 spins"}
-        nulls = [replace(null, tail=tail) for null in record.nulls]
+        """Each reason once, however many spins reach the values."""
+        reasons = ["null distribution: 99 spins", "x: 12 of 99 spins at or above it"]
+        reasons += ["x: 40 of 99 spins at or above it", None]
+        nulls = [
+            replace(null, tail={"approximate": True, "p": None, "reason": reason})
+            for null, reason in zip(record.nulls, reasons, strict=True)
+        ]
         (note,) = page_tests.spin_notes(replace(record, nulls=nulls))
-        assert note == "No approximate p: null distribution: 99 spins."
+        assert note == (
+            "Where there is no approximate p: null distribution: 99 spins; ten or more spins reach "
+            "the value, so counting is accurate enough."
+        )
 
 
 def test_a_stopped_run_has_bands_without_p(record):
