@@ -139,6 +139,7 @@ def decode(
     stop_after_exceedances: int | None = None,
     statistics: str | Sequence[str] = (),
     approximate_tail: bool = False,
+    max_distortion: float | None = None,
     command: str = "",
 ) -> Decoding | dict[str, Decoding]:
     """Decode a parcellation from feature maps, and test the result with spins.
@@ -196,6 +197,9 @@ def decode(
         `cytosurf.nulls.statistic_named`. They can also be asked for later: `write_reports`.
     approximate_tail : bool, optional
         Add an approximate p from a generalised Pareto tail where few spins exceed.
+    max_distortion : float, optional
+        Leave spins out of every test that change distances along the cortex by more than this
+        share on average; ``spin_quality.tsv`` of a run has the value of each spin.
     command : str
         How the run was asked for, kept in ``run.json``.
 
@@ -236,6 +240,7 @@ def decode(
         "stop_after_exceedances": stop_after_exceedances,
         "statistics": listed(statistics),
         "approximate_tail": approximate_tail,
+        "max_distortion": max_distortion,
     }
     configs = [make_config({**options, "target": name}) for name in names]
     with folder_or_scratch(out) as root:

@@ -23,7 +23,7 @@ _FIELDS = (
     *("features", "target", "baseline", "space", "hemispheres", "mask", "min_class_vertices"),
     *("spins", "seed", "jobs", "n_folds", "n_blocks", "method", "scheme", "buffer_mm", "repeats"),
     "device",
-    *("block_sweep", "stop_after_exceedances", "statistics"),
+    *("block_sweep", "stop_after_exceedances", "statistics", "max_distortion"),
 )
 _OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks", "statistics": "statistic"}
 
@@ -108,6 +108,15 @@ def decode_command(
             rich_help_panel=TESTS,
         ),
     ] = "",
+    max_distortion: Annotated[
+        float | None,
+        typer.Option(
+            help="Leave out spins that change distances along the cortex by more than this share "
+            "on average, e.g. 0.18; spin_quality.tsv of a run lists them. [default: keep all]",
+            show_default=False,
+            rich_help_panel=TESTS,
+        ),
+    ] = None,
     approximate_tail: Annotated[
         bool,
         typer.Option(
@@ -174,6 +183,7 @@ def decode_command(
         "stop_after_exceedances": stop_after_exceedances,
         "statistics": statistic,
         "approximate_tail": approximate_tail,
+        "max_distortion": max_distortion,
         "device": device,
     }
     fold_options: dict[str, Any] = {

@@ -103,6 +103,9 @@ class RunConfig(BaseModel):
         Statistics that are tested besides macro-F1; see `cytosurf.nulls.statistic_named`.
     approximate_tail : bool
         Whether tests with few exceedances get an approximate p from a generalised Pareto tail too.
+    max_distortion : float or None
+        Spins that change distances along the cortex by more than this share on average are left
+        out of every test; None for no such filter.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -125,6 +128,7 @@ class RunConfig(BaseModel):
     stop_after_exceedances: Annotated[int, Field(ge=1)] | None = None
     statistics: tuple[str, ...] = ()
     approximate_tail: bool = False
+    max_distortion: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("statistics")
     @classmethod

@@ -56,6 +56,7 @@ from cytosurf.runs.record import (
 from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
 from cytosurf.runs.session import Clock, kept_warnings
+from cytosurf.runs.spin_quality import check_filter
 from cytosurf.runs.stopping import DoneChunk, Watch
 from cytosurf.runs.stored_increment import earlier_increments
 
@@ -234,7 +235,9 @@ def make_spin_test(
 
 def run_identity(config: RunConfig, inputs: Inputs) -> str:
     """Return what tells the spins of a run from those of any other."""
-    parts = [identity_of_refits(config), inputs.hashes(), __version__]
+    identity = identity_of_refits(config)
+    identity.pop("max_distortion")  # which of the spins count: they are the same with any
+    parts = [identity, inputs.hashes(), __version__]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -253,6 +256,7 @@ def _check_spins(
     for config, its_inputs in zip(runs, inputs, strict=True):
         if config.spins:
             check_region(its_inputs, assigner, policies, seed=config.seed)
+            check_filter(config, its_inputs, policies)
     return runs
 
 

@@ -32,11 +32,19 @@ from cytosurf.runs.chunks import n_spins_from_zero, read_spins
 from cytosurf.runs.class_tests import class_test
 from cytosurf.runs.config import COORDINATES, DEFAULT_STATISTIC
 from cytosurf.runs.record import NullRecord, RunRecord
+from cytosurf.runs.spin_quality import (
+    N_CLASSES,
+    classes_present,
+    counted_spins,
+    filter_summary,
+    judge_spins,
+)
 
 Float64 = npt.NDArray[np.float64]
 Pair = tuple[str, str | None]
 
 _CLASS_F1 = "F1 of each class"
+_ALWAYS: dict[str, Statistic] = {_CLASS_F1: class_f1, N_CLASSES: classes_present}
 
 
 def preferred_policy(
@@ -167,16 +175,16 @@ def spin_test_outcome(
     Warns
     -----
     CytosurfWarning
-        If spins left nothing to decode; they count as exceeding in every test.
+        If spins left nothing to decode; they count as exceeding in every test. Or if the filter
+        leaves too few.
     """
     config = record.config
     n_used = spins_that_decide(record, policies, n_spins)
     whole = n_used == n_spins
     statistics = _statistics(record)
-    spins = {
-        p: read_spins(record.directory, p, n_used, statistics | {_CLASS_F1: class_f1})
-        for p in policies
-    }
+    spins = {p: read_spins(record.directory, p, n_used, statistics | _ALWAYS) for p in policies}
+    quality = judge_spins(record, spins)
+    spins = {p: quality[p].selected(arrays) for p, arrays in spins.items()}
     tested = list(_tests(record, DEFAULT_STATISTIC, fold_mean_macro_f1, spins, n_spins))
     if whole:
         _correct_over_features(tested)
@@ -198,7 +206,8 @@ def spin_test_outcome(
         "tests": [test.entry for test in tested],
         "other_statistics": others,
         "per_class": _class_tests(record, spins, whole=whole),
-        "quality": {policy: _quality(s) for policy, s in spins.items()},
+        "quality": {policy: its_quality.summary() for policy, its_quality in quality.items()},
+        "filter": filter_summary(config, quality),
     }
 
 
@@ -214,7 +223,10 @@ def read_nulls(
     further = {name: statistic_named(name, *classes) for name in map(_name_of, parts[1])}
     policies = dict.fromkeys(test["rotation"] for test in spin_test["tests"])
     n_spins = spin_test["n_spins"]
-    spins = {p: read_spins(directory, p, n_spins, further) for p in policies}
+    spins = {
+        p: counted_spins(directory, spin_test, p, read_spins(directory, p, n_spins, further))
+        for p in policies
+    }
     order = {"features": spin_test["sets"], "baseline": []}
 
     def record_of(test: dict[str, Any], name: str) -> NullRecord:
@@ -335,13 +347,6 @@ def _class_tests(
         )
         for pair in tests_of(config)
     ]
-
-
-def _quality(spins: Mapping[str, Float64]) -> dict[str, Any]:
-    return {
-        name: {"mean": float(spins[name].mean()), "min": float(spins[name].min())}
-        for name in ("kept", "distinct")
-    }
 
 
 def _warn_of_untestable(target: str, untestable: Mapping[Policy, int], n_spins: int) -> None:

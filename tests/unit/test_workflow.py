@@ -106,7 +106,7 @@ def test_maps_are_nilearn_images(result, toy_cortex, monkeypatch, kind):
 
 def test_the_folder_holds_what_is_promised(result):
     """Configuration, results, tables, maps, spins and report, and the command as typed."""
-    assert {p.name for p in result.directory.iterdir()} == OUTPUTS | {"spins"}
+    assert {p.name for p in result.directory.iterdir()} == OUTPUTS | {"spins", "spin_quality.tsv"}
     assert read_json(result.directory / "run.json")["command"] == "typed"
     page = (result.directory / "report.html").read_text(encoding="utf-8")
     assert "target-1" in page
@@ -263,7 +263,7 @@ def test_several_targets_make_one_run_each(family):
         assert isinstance(made, Decoding)
         folder = out / Path(name).stem
         assert made.directory == folder
-        assert {p.name for p in folder.iterdir()} == OUTPUTS | {"spins"}
+        assert {p.name for p in folder.iterdir()} == OUTPUTS | {"spins", "spin_quality.tsv"}
         assert load_run(folder).results == made.record.results
     assert [len(r.record.labels) for r in results.values()] == [3, 2]
 

@@ -46,7 +46,8 @@ def test_the_run_directory_holds_what_is_promised(finished):
     """Configuration, provenance, results, arrays, maps and spins; no temporary file is left."""
     folder = finished.directory
     assert {p.name for p in folder.iterdir()} == {
-        *("config.yaml", "run.json", "results.json", "observed.npz", "maps", "spins")
+        *("config.yaml", "run.json", "results.json", "observed.npz", "maps", "spins"),
+        "spin_quality.tsv",
     }
     assert len(list((folder / "maps").iterdir())) == 2 * (2 + 3 * 3)
     assert not list(folder.rglob(".tmp-*"))
