@@ -207,12 +207,13 @@ def _read_midsurfaces(text: str) -> Mapping[str, Mesh]:
 
 
 def _with_entity(template: Path, entity: str) -> Path:
-    """Put an entity before the last part of a name."""
+    """Put an entity at the end of the entities of a name, before the kind of file."""
     if not entity:
         return template
     stem, middle, suffix = template.name.rsplit(".", 2)
     head, _, kind = stem.rpartition("_")
-    stem = f"{head}_{entity}_{kind}" if head else f"{kind}_{entity}"
+    is_kind = bool(head) and "-" not in kind
+    stem = f"{head}_{entity}_{kind}" if is_kind else f"{stem}_{entity}"
     return template.with_name(f"{stem}.{middle}.{suffix}")
 
 

@@ -218,7 +218,7 @@ def test_labels_that_are_no_gifti(cytosurf, here):
         ("--space fsLR-33k", "found 'fsLR-33k'.*Did you mean 'fsLR-32k'"),
         ("--baseline nope+hist", "Error: --baseline: found 'nope'"),
         ("--n-folds 100 --n-blocks 3", "Error: --n-folds: found 100 folds for 6 superblocks"),
-        ("--features embedding:x.h5", "embedding:x.h5.*not part of this version"),
+        ("--features embedding:x.h5", r"x\.h5: found no such file; expected a table of embeddings"),
         ("--target schaefer", r"--target: .* has N parcels, such as schaefer400"),
         ("--features rec.csv@schaefer", r"rec.csv@schaefer \(target\): .*schaeferN"),
         ("--space fsaverage", "Error: --space: found fsaverage-164k; .*fsLR-32k, bigbrain-164k"),

@@ -28,12 +28,6 @@ def test_embedded_sets_load_without_any_download(name, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_name_promises_what_is_not_there():
-    """Embedding files are not part of the grammar yet."""
-    with pytest.raises(InputError, match="expected one of"):
-        load_features("embedding:my.h5")
-
-
 def test_components_of_a_set_are_scikit_learns():
     """NAME:pcaD is the PCA of NAME over its valid vertices."""
     whole, reduced = load_features("microstructure"), load_features("microstructure:pca3")
@@ -111,6 +105,10 @@ def test_a_constant_column_of_a_file_is_refused(tmp_path):
         ("nowhere.func.gii", "no such file"),
         ("nowhere/map", "no such file"),
         ("nowhere.csv@schaefer400", "no such file"),
+        ("embedding:nowhere.h5", "nowhere.h5: found no such file; expected a table of embeddings"),
+        ("embedding:nowhere.h5:pca3+coordinates", "nowhere.h5: found no such file"),
+        ("embedding:", "'embedding:'; expected one of"),
+        ("embeding:my.h5", "Did you mean 'embedding:FILE'"),
     ],
 )
 def test_mistakes_get_an_answer(text, message):
