@@ -41,3 +41,30 @@ def test_bad_options(cytosurf, named_toy, tmp_path):  # noqa: F811
     refused(cytosurf("spin", run, "--spins", 4, "--jobs", 0), "--jobs: found 0")
     refused(cytosurf("spin", tmp_path / "none", "--spins", 4), "no readable configuration")
     refused(cytosurf("merge", run, tmp_path), "found no spins")
+
+
+def test_a_stopping_rule(cytosurf, named_toy, tmp_path):  # noqa: F811
+    """Stops at the exceedance, and may be lifted."""
+    run = tmp_path / "run"
+    named_toy(run, spins=0, features=["noise"], baseline=["other-noise"])
+    stopped = cytosurf("spin", run, "--spins", 40, "--stop-after-exceedances", 1)
+    assert stopped.code == 0
+    assert "1 of 6 mirrored spins reach it" in stopped.out
+    again = cytosurf("spin", run, "--stop-after-exceedances", 0)
+    assert "of 40 mirrored spins reach it" in again.out
+    refused(
+        cytosurf("spin", run, "--stop-after-exceedances", -3),
+        "--stop-after-exceedances: found -3",
+    )
+
+
+def test_statistics_of_a_report(cytosurf, named_toy, tmp_path):  # noqa: F811
+    """Asked for after the run: in the tables, the report and the summary of more spins."""
+    run = tmp_path / "run"
+    named_toy(run, spins=3)
+    assert cytosurf("report", run, "--statistic", "mcc,f1:middle").code == 0
+    table = (run / "spin_test.tsv").read_text()
+    assert "f1:middle difference" in table
+    assert "Other statistics" in (run / "report.html").read_text()
+    assert "stain: mcc +0.000 above position" in cytosurf("spin", run, "--spins", 4).out
+    refused(cytosurf("report", run, "--statistic", "best"), "--statistic: found 'best'; expected")
