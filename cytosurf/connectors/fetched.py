@@ -19,6 +19,8 @@ Data = TypeVar("Data", SurfaceMap, Parcellation)
 # The versions whose API the connectors were written and tested with.
 TESTED = {"siibra": "1.0.1a25", "neuromaps": "0.0.7", "nilearn": "0.14.1", "brainspace": "0.3.0"}
 
+CONNECTED = frozenset(TESTED)  # first words of the sources that connectors name
+
 # Errors by which these libraries say that they reached nobody. siibra's are no OSErrors.
 _UNREACHED = (
     *("NoSiibraConfigMirrorsAvailableException", "SiibraHttpRequestError", "RequestException"),

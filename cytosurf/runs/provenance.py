@@ -11,6 +11,7 @@ from typing import Any
 
 from cytosurf import data
 from cytosurf.compute.files import file_sha256
+from cytosurf.connectors.fetched import CONNECTED
 
 PACKAGES = ("cytosurf", "numpy", "scipy", "numba", "scikit-learn", "nibabel", "nilearn")
 
@@ -46,7 +47,7 @@ def source_terms(names: Iterable[str]) -> list[dict[str, Any]]:
     Parameters
     ----------
     names : iterable of str
-        Names of manifests, ``"file:<path>"`` for a user's file, or other notes.
+        Names of manifests, ``"file:<path>"`` for a user's file, or what another package fetched.
     """
     known = data.sources()
     terms = []
@@ -64,12 +65,12 @@ def source_terms(names: Iterable[str]) -> list[dict[str, Any]]:
                 }
             )
         else:
-            title = name.removeprefix("file:")
+            fetched = name.partition(" ")[0] in CONNECTED
             terms.append(
                 {
                     "name": name,
-                    "title": title,
-                    "licence": "the user's own",
+                    "title": name.removeprefix("file:"),
+                    "licence": "not known here; see the source" if fetched else "the user's own",
                     "commercial_use": None,
                     "citations": [],
                     "homepage": "",

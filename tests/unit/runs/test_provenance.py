@@ -60,6 +60,13 @@ def test_terms_of_files_are_the_users_own():
         assert terms["commercial_use"] is None
 
 
+def test_terms_of_what_another_package_fetched_are_not_claimed():
+    """A map of neuromaps is not the user's own."""
+    (terms,) = source_terms(["neuromaps 0.0.7: hcps1200:myelinmap:fsLR:32k"])
+    assert terms["title"] == "neuromaps 0.0.7: hcps1200:myelinmap:fsLR:32k"
+    assert terms["licence"] == "not known here; see the source"
+
+
 def test_files_are_hashed_and_nothing_else_is(tmp_path):
     """Sources that are files of the user get the SHA-256 of their bytes."""
     path = tmp_path / "a.csv"
