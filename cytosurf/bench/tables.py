@@ -11,12 +11,20 @@ from typing import Any
 from cytosurf.bench.assign import AssignBench
 from cytosurf.bench.conditions import Conditions
 from cytosurf.bench.decoder import DecoderBench
+from cytosurf.bench.parity import ParityBench
+from cytosurf.bench.resample import ResampleBench
+from cytosurf.bench.embedding import EmbeddingBench
 from cytosurf.bench.spins import PREDICTED_SPINS, SpinsBench
 from cytosurf.errors import CytosurfError
 
 SCHEMA = 1
-Outcome = AssignBench | DecoderBench | SpinsBench
-_NAMES = {AssignBench: "assign", DecoderBench: "decoder", SpinsBench: "spins"}
+Outcome = AssignBench | DecoderBench | EmbeddingBench | SpinsBench
+_NAMES = {
+    AssignBench: "assign",
+    DecoderBench: "decoder",
+    EmbeddingBench: "embedding",
+    SpinsBench: "spins",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench or SpinsBench
+    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
         What was measured.
     as_json : bool
         Print JSON alone, in place of a table.
@@ -66,14 +74,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench or SpinsBench
+    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
         What was measured.
 
     Returns
     -------
     dict
-        "schema", "bench" (assign, decoder or spins), the fields of the outcome, and "failures",
-        sentences; none if all is well.
+        "schema", "bench" (assign, decoder, embedding or spins), the fields of the outcome, and
+        "failures", sentences; none if all is well.
     """
     fields = {"schema": SCHEMA, "bench": _NAMES[type(outcome)], **asdict(outcome)}
     return fields | {"failures": list(outcome.failures)}
@@ -85,7 +93,7 @@ def sheet(outcome: Any) -> Sheet:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench or SpinsBench
+    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
         What was measured.
     """
     raise TypeError(type(outcome))
@@ -130,6 +138,29 @@ def _(outcome: DecoderBench) -> Sheet:
 
 
 @sheet.register
+def _(outcome: EmbeddingBench) -> Sheet:
+    route_cpu_s = outcome.assign_cpu_s + outcome.resample_cpu_s
+    route_wall_s = outcome.assign_wall_s + outcome.resample_wall_s
+    checked = f"{outcome.n_different} of {outcome.n_checked} wrong"
+    rows = (
+        ("from the file to components on the target", *_pair(route_cpu_s, route_wall_s)),
+        ("to components on the midsurface", *_pair(outcome.assign_cpu_s, outcome.assign_wall_s)),
+        ("from there to the target", *_pair(outcome.resample_cpu_s, outcome.resample_wall_s)),
+        ("limit: reading all features once", *_pair(outcome.read_cpu_s, outcome.read_wall_s)),
+        ("limit: products of features by BLAS", *_pair(outcome.products_cpu_s, None)),
+        ("generating the table (not part of it)", *_pair(outcome.generate_cpu_s, None)),
+        ("memory of the process, MB", _number(outcome.peak_memory_mb, ",.0f"), ""),
+        ("size of the table, MB", f"{outcome.table_mb:,.0f}", ""),
+        ("nearest points searched by hand", checked, ""),
+    )
+    title = (
+        f"{outcome.n_points:,} points of {outcome.n_features} features onto {outcome.n_vertices:,} "
+        f"vertices, {outcome.n_components} components, to {outcome.target}"
+    )
+    return Sheet(title, ("", "CPU s", "s by the clock"), rows)
+
+
+@sheet.register
 def _(outcome: SpinsBench) -> Sheet:
     of = {
         "cytosurf": outcome.ours,
@@ -165,6 +196,56 @@ def _(outcome: SpinsBench) -> Sheet:
     sets = " and ".join(f"{name} ({n})" for name, n in outcome.feature_sets.items())
     title = f"Spins of {outcome.target} ({outcome.n_classes} classes) with {sets}"
     return Sheet(f"{title}, {outcome.n_vertices:,} vertices", ("", *heads), tuple(rows))
+
+
+def _pair(cpu_s: float, wall_s: float | None) -> tuple[str, str]:
+    return f"{cpu_s:.1f}", _number(wall_s, ".1f")
+
+
+@sheet.register
+def _(outcome: ParityBench) -> Sheet:
+    rows = tuple(
+        (
+            f"{c.source} to {c.target}",
+            f"{c.method}{', masked' if c.masked else ''}",
+            f"{c.n_vertices:,}",
+            f"{c.p999_sd:.1e}",
+            f"{c.n_above}",
+            ", ".join(f"{n} {name}" for name, n in c.causes.items() if n) or "none",
+            f"{c.largest_sd:.1e}",
+            f"{c.n_labels}",
+        )
+        for c in outcome.comparisons
+    )
+    columns = (
+        *("route", "method", "vertices", "99.9th percentile, SD", "above 1e-4 SD", "causes"),
+        *("largest, SD", "labels that differ"),
+    )
+    title = f"White noise against Connectome Workbench {outcome.workbench}"
+    return Sheet(f"{title}, hemisphere {outcome.hemisphere}", columns, rows)
+
+
+@sheet.register
+def _(outcome: ResampleBench) -> Sheet:
+    rows = [
+        (
+            t.work,
+            f"{t.n_maps:,}",
+            *(f"{value:,.2f}" for value in (t.ours.wall_s, t.peer.wall_s)),
+            *(f"{value:,.2f}" for value in (t.ours.cpu_s, t.peer.cpu_s)),
+            f"{t.wall_ratio:,.1f}",
+            f"{t.cpu_ratio:,.1f}",
+        )
+        for t in outcome.timings
+    ]
+    rows.append(("computing weights, once", "", "", "", f"{outcome.weights_s:.2f}", "", "", ""))
+    rows.append(("imports", "", f"{outcome.import_s:.2f}", "", "", "", "", ""))
+    columns = (
+        *("work", "maps", "seconds by the clock", "wb_command", "CPU seconds", "wb_command"),
+        *("times faster by the clock", "by CPU time"),
+    )
+    title = f"Carrying maps by {outcome.method} resampling, {outcome.source} to {outcome.target}"
+    return Sheet(f"{title}, Workbench {outcome.workbench}", columns, tuple(rows))
 
 
 def _number(value: float | None, form: str) -> str:

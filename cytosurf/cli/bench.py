@@ -128,6 +128,31 @@ def assign_command(
     show(outcome, as_json=as_json)
 
 
+@app.command("embedding")
+def embedding_command(
+    points: Annotated[int, typer.Option(help="Points of the table that is generated.")] = 1_000_000,
+    features: Annotated[int, typer.Option(help="Features of a point.")] = 768,
+    components: Annotated[int, typer.Option(help="Principal components.")] = 32,
+    space: _Space = "fsLR-32k",
+    seed: Annotated[int, typer.Option(help="Seed of the table.")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the table is written meanwhile (3 GB).")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Time and memory from a table of embeddings to components on the cortex.
+
+    Exit code 1 if a vertex did not take the nearest point.
+    """
+    from cytosurf.bench import bench_embedding, show
+
+    with naming_options((*ARGUMENTS, "points", "components")):
+        outcome = bench_embedding(
+            points, features, components, space=space, seed=seed, folder=folder
+        )
+    show(outcome, as_json=as_json)
+
+
 @app.command("train")
 def train_command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration.")],

@@ -108,4 +108,25 @@ SPINS = outcome(
     seconds_10000_free=NUMBER,
     peak_memory_mb=either(NUMBER),
 )
-OF = {"assign": ASSIGN, "decoder": DECODER, "spins": SPINS}
+EMBEDDING = outcome(
+    "embedding",
+    n_points=WHOLE,
+    n_features=WHOLE,
+    n_components=WHOLE,
+    seed=WHOLE,
+    target=TEXT,
+    n_vertices=WHOLE,
+    table_mb=NUMBER,
+    generate_cpu_s=NUMBER,
+    assign_cpu_s=NUMBER,
+    assign_wall_s=NUMBER,
+    resample_cpu_s=NUMBER,
+    resample_wall_s=NUMBER,
+    read_cpu_s=NUMBER,
+    read_wall_s=NUMBER,
+    products_cpu_s=NUMBER,
+    peak_memory_mb=either(NUMBER),
+    n_checked=WHOLE,
+    n_different=WHOLE,
+)
+OF = {"assign": ASSIGN, "decoder": DECODER, "embedding": EMBEDDING, "spins": SPINS}

@@ -9,6 +9,7 @@ import pytest
 from cytosurf.bench.assign import AssignBench, AssignTiming
 from cytosurf.bench.conditions import Conditions
 from cytosurf.bench.decoder import DecoderBench, SetAccuracy, Tolerances
+from cytosurf.bench.embedding import EmbeddingBench
 from cytosurf.bench.shares import EngineCost
 from cytosurf.bench.spins import SpinsBench
 from cytosurf.bench.tables import sheet, show, to_json
@@ -62,18 +63,40 @@ SPINS = SpinsBench(
     peak_memory_mb=1100.0,
     conditions=WHERE,
 )
+EMBEDDING = EmbeddingBench(
+    n_points=1_000_000,
+    n_features=768,
+    n_components=32,
+    seed=0,
+    target="fsLR-32k",
+    n_vertices=327_684,
+    table_mb=3107.3,
+    generate_cpu_s=21.0,
+    assign_cpu_s=20.0,
+    assign_wall_s=30.0,
+    resample_cpu_s=0.5,
+    resample_wall_s=0.75,
+    read_cpu_s=1.25,
+    read_wall_s=2.5,
+    products_cpu_s=8.0,
+    peak_memory_mb=1600.0,
+    n_checked=50,
+    n_different=0,
+    conditions=WHERE,
+)
 NOT_MEASURED = (
     *("single", "peer", "beside_peer", "ratio", "score_difference", "start_cpu_s"),
     *("scaling_wall", "scaling_cpu", "peak_memory_mb"),
 )
 ALONE = replace(SPINS, **dict.fromkeys(NOT_MEASURED))
-ALL = [ASSIGN, DECODER, SPINS, ALONE]
+ALL = [ASSIGN, DECODER, SPINS, ALONE, EMBEDDING, replace(EMBEDDING, peak_memory_mb=None)]
 WRONG = [
     (replace(ASSIGN, timings=(replace(ASSIGN.timings[1], n_different=3),)), "a tree, mirrored"),
     (replace(DECODER, tolerances=Tolerances(max_f1=1e-4)), "hist: largest macro-F1 difference"),
     (replace(DECODER, sets=(replace(DECODER.sets[0], n_unconverged=1),)), "hist: 1 fits did not"),
     (replace(SPINS, score_difference=0.1), "macro-F1 of a spin is 0.1 from that of scikit-learn"),
     (replace(SPINS, same_scores=False), "other scores the second time"),
+    (replace(EMBEDDING, n_different=3), "3 of 50 vertices did not take the nearest point"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -11,10 +12,10 @@ from cytosurf import bench
 from cytosurf.bench import Tolerances
 from cytosurf.bench import decoder as decoder_room
 from tests.unit.bench.schemas import OF
-from tests.unit.bench.test_tables import ASSIGN, DECODER, SPINS, WRONG
+from tests.unit.bench.test_tables import ASSIGN, DECODER, EMBEDDING, SPINS, WRONG
 from tests.unit.cli.conftest import refused
 
-OUTCOMES = {"spins": SPINS, "decoder": DECODER, "assign": ASSIGN}
+OUTCOMES = {"spins": SPINS, "decoder": DECODER, "assign": ASSIGN, "embedding": EMBEDDING}
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         f"spins {common} --baseline c --peer-spins 2",
         f"decoder {common} {tolerances}",
         "assign --space bigbrain --spins 7 --seed 5",
+        "embedding --points 9 --features 8 --components 7 --space bigbrain --seed 5 --folder x",
     ]
     for command in commands:
         assert cytosurf("bench", *command.split()).code == 0
@@ -59,6 +61,7 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         (("a,b", "yeo7"), shared | {"baseline": "c", "peer_spins": 2}),
         (("a,b", "yeo7"), shared | {"tolerances": Tolerances(1e-3, 2e-3, 0.5, 0.1)}),
         (("bigbrain",), {"spins": 7, "seed": 5}),
+        ((9, 8, 7), {"space": "bigbrain", "seed": 5, "folder": Path("x")}),
     ]
 
 
@@ -78,6 +81,7 @@ def test_defaults_are_those_of_the_functions(cytosurf, asked):
             shared | {"spins": 3, "tolerances": Tolerances()},
         ),
         (("fsLR-32k",), {"spins": 20, "seed": 0}),
+        ((1_000_000, 768, 32), {"space": "fsLR-32k", "seed": 0, "folder": None}),
     ]
 
 
@@ -140,6 +144,8 @@ def test_a_wrong_reference_ends_with_1(cytosurf, files, monkeypatch):
         (("spins", "--target", "yoe7"), "--target: found 'yoe7'"),
         (("assign", "--space", "nowhere"), "--space: found 'nowhere'"),
         (("assign", "--seed", -1), "--seed: found -1"),
+        (("embedding", "--points", 0), "--points: found 0"),
+        (("embedding", "--components", 0), "--components: found 0"),
         (("decoder", "--seed", -1), "--seed: found -1"),
     ],
 )
@@ -150,5 +156,5 @@ def test_bad_input_ends_with_2(cytosurf, arguments, words):
 
 def test_a_failure_needs_no_figure_to_be_wrong():
     """Outcomes that are right have none."""
-    assert [o.failures for o in OUTCOMES.values()] == [()] * 3
+    assert [o.failures for o in OUTCOMES.values()] == [()] * 4
     assert replace(SPINS, score_difference=None).failures == ()
