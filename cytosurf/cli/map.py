@@ -83,6 +83,13 @@ def map_command(
     warp_convention: Annotated[
         str | None, typer.Option("--warp-convention", help="itk (ANTs) or fsl (FNIRT).")
     ] = None,
+    by_neuromaps: Annotated[
+        bool,
+        typer.Option(
+            "--by-neuromaps",
+            help="Another route: registration fusion of volumes, or the transforms of neuromaps.",
+        ),
+    ] = False,
 ) -> None:
     """Carry a map or labels to another space; a JSON file beside each result says how.
 
@@ -99,6 +106,12 @@ def map_command(
     from cytosurf.surfaces.space import Space
     from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
+    if by_neuromaps:
+        from cytosurf.connectors import map_by_neuromaps
+
+        for path in map_by_neuromaps(inputs, Space.parse(to), out, source=source):
+            typer.echo(path)
+        return
     refuse_for_volumes(inputs, method=method, areas=areas, mask=mask)
     volume_options = {
         "method": interpolation,

@@ -14,7 +14,12 @@ import lazy_loader
 if TYPE_CHECKING:
     from cytosurf.connectors.brainspace import Gradients, gradients_from_matrix
     from cytosurf.connectors.fetched import Fetched
-    from cytosurf.connectors.neuromaps import annotation, by_registration_fusion
+    from cytosurf.connectors.neuromaps import (
+        annotation,
+        by_registration_fusion,
+        resample_by_neuromaps,
+    )
+    from cytosurf.connectors.neuromaps_files import map_by_neuromaps
     from cytosurf.connectors.nilearn import nilearn_atlas
     from cytosurf.connectors.siibra import (
         siibra_layers,
@@ -29,7 +34,9 @@ __all__ = [
     "annotation",
     "by_registration_fusion",
     "gradients_from_matrix",
+    "map_by_neuromaps",
     "nilearn_atlas",
+    "resample_by_neuromaps",
     "siibra_layers",
     "siibra_parcellation",
     "siibra_profiles",
@@ -41,7 +48,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "brainspace": ["Gradients", "gradients_from_matrix"],
         "fetched": ["Fetched"],
-        "neuromaps": ["annotation", "by_registration_fusion"],
+        "neuromaps": ["annotation", "by_registration_fusion", "resample_by_neuromaps"],
+        "neuromaps_files": ["map_by_neuromaps"],
         "nilearn": ["nilearn_atlas"],
         "siibra": ["siibra_layers", "siibra_parcellation", "siibra_profiles", "siibra_region"],
     },

@@ -9,10 +9,12 @@ other meshes by neuromaps' transforms, which call Connectome Workbench.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 
 from cytosurf.connectors.fetched import Fetched, asking, imported, moved, source_name
@@ -20,7 +22,7 @@ from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.io import read_map
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.routes import route
-from cytosurf.surfaces.space import KNOWN_SPACES, Space
+from cytosurf.surfaces.space import HEMISPHERES, KNOWN_SPACES, Space
 from cytosurf.surfaces.templates import FSLR_32K
 from cytosurf.surfaces.volume_image import Volume
 
@@ -28,6 +30,7 @@ _WITHOUT_NETWORK = (
     "On a machine with network let neuromaps fetch it, and bring its folder ~/neuromaps-data "
     "(or the one of NEUROMAPS_DATA): {}."
 )
+_TEMPLATES = ("fsLR", "fsaverage", "civet")
 _FUSION_DENSITIES = {"fsLR": ("32k", "164k"), "fsaverage": ("10k", "164k")}
 
 
@@ -79,7 +82,8 @@ def annotation(
     elif _has_route(native, wanted):
         data = _read(files, native)
     else:
-        data = _transformed(files, key)
+        paths = tuple(str(file) for file in files)
+        data = SurfaceMap(_transformed(paths, key[2], str(native), FSLR_32K), FSLR_32K)
         notes.append(f"carried from {native} to fsLR-32k by neuromaps and Connectome Workbench")
     columns = (f"{key[0]}_{key[1]}",)
     data = SurfaceMap(data.values, data.space, columns, data.valid, data.hemispheres)
@@ -134,6 +138,42 @@ def by_registration_fusion(
             ) from error
         values = np.concatenate([_gifti_values(half) for half in halves])
     return SurfaceMap(values, to)
+
+
+def resample_by_neuromaps(data: SurfaceMap, to: Space) -> SurfaceMap:
+    """Carry a map between fs_LR and fsaverage by neuromaps' transforms.
+
+    Connectome Workbench's ADAP_BARY_AREA with neuromaps' spheres, vertex areas and masks; outside
+    the mask of the target values are 0.
+
+    Parameters
+    ----------
+    data : SurfaceMap
+        Both hemispheres on fs_LR or fsaverage at a density of neuromaps.
+    to : Space
+        fs_LR or fsaverage.
+
+    Returns
+    -------
+    SurfaceMap
+
+    Raises
+    ------
+    InputError
+        If there is one hemisphere, the spaces are others, wb_command is not installed, or neuromaps
+        is missing or another one.
+    MissingDataError
+        If spheres have to be downloaded and there is no network.
+    """
+    if data.hemispheres != HEMISPHERES:
+        raise InputError("map", f"hemisphere {data.hemispheres[0]} alone", "both hemispheres")
+    halves = []
+    for hemisphere in HEMISPHERES:
+        columns = data.hemisphere(hemisphere).values.T
+        arrays = [nibabel.gifti.GiftiDataArray(c, intent="NIFTI_INTENT_SHAPE") for c in columns]
+        halves.append(nibabel.GiftiImage(darrays=arrays))
+    moved_values = _transformed(tuple(halves), data.space.template, str(data.space), to)
+    return SurfaceMap(moved_values, to, data.columns)
 
 
 def _choose(
@@ -194,17 +234,25 @@ def _read(files: list[Path], native: Space) -> SurfaceMap:
     return read_map(files[0] if len(files) == 1 else (files[0], files[1]), space=native)
 
 
-def _transformed(files: list[Path], key: tuple[str, str, str, str]) -> SurfaceMap:
-    """Carry a map on a mesh that cytosurf does not know to fs_LR 32k, both hemispheres."""
-    if len(files) != 2:
-        raise InputError(f"neuromaps:{':'.join(key)}", "one hemisphere", "both, on this mesh")
+def _transformed(halves: tuple[Any, ...], template: str, found: str, to: Space) -> Any:
+    """Carry files or images of both hemispheres to another space by neuromaps' transforms."""
+    if len(halves) != 2:
+        raise InputError(f"map on {found}", "one hemisphere", "both, for neuromaps' transforms")
+    if template not in _TEMPLATES or to.template not in _TEMPLATES:
+        raise InputError("map by neuromaps", f"{found} to {to}", f"two of {', '.join(_TEMPLATES)}")
+    if shutil.which("wb_command") is None:
+        raise InputError(
+            "wb_command",
+            "no such program",
+            "Connectome Workbench, which neuromaps' transforms call",
+            "Install connectome-workbench, or take a map on another mesh.",
+        )
     transforms = imported("neuromaps.transforms")
-    name = f"{key[2].lower()}_to_fslr"
-    bring = f"neuromaps.datasets.fetch_atlas({key[2]!r}, {key[3]!r}) and of 'fsLR', '32k'"
+    name = f"{template.lower()}_to_{to.template.lower()}"
+    bring = f"neuromaps.datasets.fetch_atlas({template!r}, ...) and of {to.template!r}"
     with asking("neuromaps", name, _WITHOUT_NETWORK.format(bring)):
-        halves = getattr(transforms, name)(tuple(map(str, files)), "32k", method="linear")
-        values = np.concatenate([_gifti_values(half) for half in halves])
-    return SurfaceMap(values, FSLR_32K)
+        carried = getattr(transforms, name)(halves, to.density, method="linear")
+        return np.concatenate([_gifti_values(half) for half in carried])
 
 
 def _gifti_values(half: Any) -> Any:

@@ -20,6 +20,24 @@ def test_volumes_are_mapped_with_their_own_options(real_cache, real_data, tmp_pa
     ]
 
 
+def test_the_route_of_neuromaps_is_asked_for(monkeypatch, tmp_path):
+    """--by-neuromaps passes files and spaces on, and prints what was written."""
+    from cytosurf import connectors
+
+    calls = []
+
+    def record(*args, **options):
+        calls.append((args, options))
+        return [tmp_path / "a"]
+
+    monkeypatch.setattr(connectors, "map_by_neuromaps", record)
+    result = run("a.nii.gz", "--to", "fsLR-32k", "--out", "x", "--by-neuromaps")
+    assert result.output.split() == [str(tmp_path / "a")]
+    ((args, options),) = calls
+    assert [str(path) for path in args[0]] == ["a.nii.gz"]
+    assert (str(args[1]), options) == ("fsLR-32k", {"source": None})
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from cytosurf.connectors import neuromaps
-from cytosurf.connectors.neuromaps import annotation, by_registration_fusion
+from cytosurf.connectors.neuromaps import annotation, by_registration_fusion, resample_by_neuromaps
 from cytosurf.errors import InputError, MissingDataError
+from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.space import Space
 
 FSLR = Space("fsLR", "32k")
@@ -154,6 +155,7 @@ def test_other_meshes_go_by_the_transforms_of_neuromaps(folder, monkeypatch):
 
     transforms = type("transforms", (), {"fslr_to_fslr": staticmethod(fslr_to_fslr)})
     real = neuromaps.imported
+    monkeypatch.setattr(neuromaps.shutil, "which", lambda _: "wb_command")
     monkeypatch.setattr(
         neuromaps, "imported", lambda name: transforms if "transforms" in name else real(name)
     )
@@ -165,6 +167,37 @@ def test_other_meshes_go_by_the_transforms_of_neuromaps(folder, monkeypatch):
     ((files, density, method),) = asked
     assert ["hemi-L" in files[0], "hemi-R" in files[1]] == [True, True]
     assert (density, method) == ("32k", "linear")
+    monkeypatch.setattr(neuromaps.shutil, "which", lambda _: None)
+    with pytest.raises(InputError, match="wb_command: found no such program"):
+        annotation("hcps1200", "megalpha")
+
+
+def test_maps_are_handed_to_the_transforms_with_all_columns(monkeypatch):
+    """Both hemispheres as GIFTI images with a column each; others are refused by name."""
+    rng = np.random.default_rng(0)
+    data = SurfaceMap(rng.normal(size=(64_984, 2)), FSLR, ("a", "b"))
+    asked = []
+
+    def fslr_to_fsaverage(images, target_density, method):
+        asked.append([np.column_stack([a.data for a in image.darrays]) for image in images])
+        return [
+            nibabel.GiftiImage(
+                darrays=[nibabel.gifti.GiftiDataArray(c[:10_242]) for c in columns.T]
+            )
+            for columns in asked[0]
+        ]
+
+    transforms = type("transforms", (), {"fslr_to_fsaverage": staticmethod(fslr_to_fsaverage)})
+    monkeypatch.setattr(neuromaps, "imported", lambda _: transforms)
+    monkeypatch.setattr(neuromaps.shutil, "which", lambda _: "wb_command")
+    result = resample_by_neuromaps(data, Space("fsaverage", "10k"))
+    np.testing.assert_array_equal(np.concatenate(asked[0]), data.values)
+    assert result.columns == ("a", "b")
+    np.testing.assert_array_equal(result.values[10_242:], data.values[32_492:][:10_242])
+    with pytest.raises(InputError, match="fsLR-32k to bigbrain-164k"):
+        resample_by_neuromaps(data, Space("bigbrain", "164k"))
+    with pytest.raises(InputError, match="hemisphere L alone"):
+        resample_by_neuromaps(data.hemisphere("L"), Space("fsaverage", "10k"))
 
 
 @pytest.mark.parametrize(
