@@ -156,7 +156,7 @@ def _refine(
     return new_starts, kept[:n_kept].copy()
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _nearest(
     points: Floats, rotation: Floats, starts: Ints, candidates: Ints, n: int, nearest: Ints
 ) -> None:

@@ -13,12 +13,16 @@ NaN, which counts as exceeding in every test: it can make a p-value larger, neve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.compute.pool import resolve_jobs
 from cytosurf.decoding.crossval import UNLABELLED, Decoder, count_many
+from cytosurf.decoding.fitters import BatchFitter
 from cytosurf.nulls.quality import distinct_share
 from cytosurf.nulls.rotations import Policy, spin_rotations
 from cytosurf.nulls.spin_counts import SpinCounts, pack_counts
@@ -148,8 +152,8 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     rows, train, tested = first.rows, first.train, first.test
 
     labels, can = np.zeros((len(numbers), len(test.label)), np.int16), np.zeros(len(numbers), bool)
-    for i, k in enumerate(numbers.tolist()):
-        labels[i], distinct[i] = spin_label(test, k, policy)
+    for i, (label, share) in enumerate(_spun_labels(test, numbers.tolist(), policy)):
+        labels[i], distinct[i] = label, share
         labelled = labels[i, rows] != UNLABELLED
         kept[i] = labelled.mean()
         can[i] = can_be_decoded(labels[i, rows], train, tested)
@@ -164,3 +168,15 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
 
     counts = pack_counts((decoded() if c else () for c in can), n_sets, n_folds, test.n_classes)
     return SpinChunk(numbers, counts, kept, distinct, evaluated, correct)
+
+
+def _spun_labels(
+    test: SpinTest, numbers: list[int], policy: Policy
+) -> Iterator[tuple[npt.NDArray[np.int16], float]]:
+    """Spin the labels one after the other, or in threads where a GPU would wait for them."""
+    spin = partial(spin_label, test, policy=policy)
+    if not any(isinstance(decoder.fitter, BatchFitter) for decoder in test.decoders):
+        yield from map(spin, numbers)
+        return
+    with ThreadPoolExecutor(resolve_jobs(None)) as threads:
+        yield from threads.map(spin, numbers)

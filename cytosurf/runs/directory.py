@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cytosurf.errors import InputError
 from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
+from cytosurf.runs.lock import PREFIX
 from cytosurf.runs.record import INFO, read_json
 
 ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
@@ -130,8 +131,8 @@ def check_same_inputs(directory: Path, hashes: Mapping[str, str]) -> None:
 
 
 def _holds_files(directory: Path) -> bool:
-    """Return whether there is more than what a killed run left under temporary names."""
+    """Return whether there is more than what a killed run left: temporary names and its lock."""
     if not directory.is_dir():
         return False
     with os.scandir(directory) as entries:
-        return any(not entry.name.startswith(".tmp-") for entry in entries)
+        return any(not entry.name.startswith((".tmp-", PREFIX)) for entry in entries)

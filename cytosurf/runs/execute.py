@@ -41,6 +41,7 @@ from cytosurf.runs.inputs import (
     load_inputs,
     surface_meshes,
 )
+from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.outcome import spin_test_outcome, spun_sets
@@ -140,6 +141,7 @@ def prepare(
     jobs = processes_of(config)
     for folder, its_config in zip(folders, configs, strict=True):
         check_writable(folder)
+        check_unlocked(folder)
         check_same_config(folder, its_config)
     configs = [with_earlier_requests(f, c) for f, c in zip(folders, configs, strict=True)]
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -181,6 +183,11 @@ def complete(prepared: Prepared, *, classifier: Any = None, command: str = "") -
     -------
     RunRecord
     """
+    with locked(prepared.directory):
+        return _complete(prepared, classifier, command)
+
+
+def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
     config, inputs, directory = prepared.config, prepared.inputs, prepared.directory
     clock = Clock(dict(prepared.seconds))
     messages = [*prepared.messages]

@@ -23,6 +23,7 @@ from cytosurf.runs.directory import check_named_inputs
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
+from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import (
@@ -118,7 +119,22 @@ def add_to_run(
     InputError
         If the directory is no run of named inputs, its inputs have changed, or no spins are asked.
     """
+    name = None if shard is None else str(shard)
+    check_unlocked(directory, name)
     prepared, test, record = _prepare(directory, n_spins, jobs, stop_after_exceedances)
+    with locked(directory, name):
+        return _add(prepared, test, record, shard, scheduler)
+
+
+def _add(
+    prepared: Prepared,
+    test: SpinTest,
+    record: RunRecord,
+    shard: Shard | None,
+    scheduler: str | None,
+) -> RunRecord | None:
+    """Do what `add_to_run` says with a run that no other process works on."""
+    directory = prepared.directory
     total, rule = prepared.config.spins, prepared.config.stop_after_exceedances
     if shard is None:
         seconds = spin_run(prepared, test, record, range(total), scheduler)
@@ -155,6 +171,12 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     InputError
         If a shard is of another run or damaged, results of a spin differ, or spins are missing.
     """
+    with locked(directory):
+        return _merge(directory, others)
+
+
+def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
+    """Do what `merge_into_run` says with a run that no other process works on."""
     record = load_run(directory, with_spins=False)
     run = record.info.get("run")
     if run is None:
@@ -282,10 +304,11 @@ def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -
     with threadpool_limits(1):
         run_spins(test, [0], prepared.policies[0])
         ready = time.perf_counter()
+        # A GPU is busy with many of them alone.
+        n_measured = MEASURED_SPINS if prepared.config.device == "cpu" else spins.LARGEST_CHUNK
         for policy in prepared.policies:
-            run_spins(test, range(1, 1 + MEASURED_SPINS), policy)
-    n_measured = MEASURED_SPINS * len(prepared.policies)
-    spin_s = (time.perf_counter() - ready) / n_measured
+            run_spins(test, range(1, 1 + n_measured), policy)
+    spin_s = (time.perf_counter() - ready) / (n_measured * len(prepared.policies))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mb = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
     return Forecast(

@@ -68,6 +68,10 @@ class Shard:
             )
         return cls(int(match[1]), int(match[2]))
 
+    def __str__(self) -> str:
+        """Return the shard as `parse` reads it."""
+        return f"{self.index}/{self.n_shards}"
+
     def of(self, n_spins: int) -> range:
         """Return the part of ``range(n_spins)``: parts differ in size by at most one."""
         first, end = ((i * n_spins) // self.n_shards for i in (self.index - 1, self.index))

@@ -7,17 +7,17 @@ no file holds yet, and the result does not depend on chunk size or number of pro
 from __future__ import annotations
 
 import errno
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import overload
 
-import numpy as np
-
 from cytosurf.compute.files import write_bytes
 from cytosurf.compute.pool import run_tasks
 from cytosurf.compute.progress import Progress
+from cytosurf.decoding.fitters import BatchFitter
 from cytosurf.errors import CytosurfError, CytosurfWarning
 from cytosurf.nulls import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
@@ -35,6 +35,10 @@ Chunk = tuple[Policy, list[int]]
 
 LARGEST_CHUNK = 50
 CHUNKS_PER_JOB = 8
+# Spins in a file even so, where every process then has two of them: files stay few.
+SMALLEST_CHUNK = 20
+# A GPU solves the spins of a chunk together.
+DEVICE_CHUNK = 200
 # Of the counts of a chunk in memory, per process; they are some kB for a dozen classes.
 LARGEST_CHUNK_BYTES = 2**26
 _ENTRY_BYTES = 12
@@ -161,10 +165,15 @@ def chunk_size(test: SpinTest, n_spins: int, jobs: int) -> int:
     n_spins, jobs : int
         Spins in all, and processes.
     """
-    n_folds, n_rows = test.decoders[0].train.shape
+    first = test.decoders[0]
+    n_folds, n_rows = first.train.shape
     n_entries = len(test.decoders) * min(n_folds * test.n_classes**2, n_rows)
-    largest = min(LARGEST_CHUNK, LARGEST_CHUNK_BYTES // (_ENTRY_BYTES * n_entries))
-    return int(np.clip(n_spins // (jobs * CHUNKS_PER_JOB), 1, max(1, largest)))
+    most = max(1, LARGEST_CHUNK_BYTES // int(_ENTRY_BYTES * n_entries))
+    if isinstance(first.fitter, BatchFitter):
+        return min(DEVICE_CHUNK, most)
+    smallest = min(SMALLEST_CHUNK, math.ceil(n_spins / (2 * jobs)))
+    wanted = max(n_spins // (jobs * CHUNKS_PER_JOB), smallest, 1)
+    return min(wanted, LARGEST_CHUNK, most)
 
 
 def _done_chunks(

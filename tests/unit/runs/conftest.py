@@ -57,3 +57,11 @@ def named_toy(toy_cortex, monkeypatch):
             return execute(toy_cortex.config(**options), directory)
 
     return run
+
+
+@pytest.fixture
+def one_spin_files(monkeypatch):
+    """Let a few spins make a file each."""
+    from cytosurf.runs import spins
+
+    monkeypatch.setattr(spins, "SMALLEST_CHUNK", 1)

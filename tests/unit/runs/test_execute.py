@@ -131,6 +131,7 @@ def test_spins_that_are_there_are_kept_and_used(finished, run_toy, tmp_path, ask
     assert any(said in text for text in run.info["warnings"])
 
 
+@pytest.mark.usefixtures("one_spin_files")
 def test_spins_that_are_not_whole_are_no_test(run_toy, tmp_path):
     """What a killed run left is used from spin 0 on, as far as both policies go."""
     run_toy(tmp_path, spins=4)
@@ -191,11 +192,13 @@ def slowly(*arguments):
     time.sleep(0.1)
     return spin(*arguments)
 spins.run_spins = slowly
+spins.SMALLEST_CHUNK = 1
 features, target = [cortex.feature_set()], cortex.parcellation()
 execute(cortex.config(spins=16), sys.argv[1], features=features, target=target)
 """
 
 
+@pytest.mark.usefixtures("one_spin_files")
 def test_a_killed_run_goes_on_where_it_was(run_toy, toy_cortex, tmp_path):
     """After kill -9 amid the spins the same command ends with the same bytes and results."""
     killed, whole = tmp_path / "killed", tmp_path / "whole"

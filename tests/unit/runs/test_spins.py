@@ -80,6 +80,7 @@ def test_the_size_of_chunks_does_not_matter(spin_test, tmp_path, monkeypatch, la
     assert kept_spins(tmp_path) == expected
 
 
+@pytest.mark.usefixtures("one_spin_files")
 def test_only_missing_spins_are_done(spin_test, tmp_path, monkeypatch):
     """More spins, or a lost file, cost the missing spins alone and change no other file."""
     add_spins(tmp_path, spin_test, ("independent",), range(5), jobs=1)
@@ -142,6 +143,7 @@ def test_a_broken_chunk_is_named(spin_test, tmp_path, content):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.usefixtures("one_spin_files")
 def test_a_damaged_chunk_is_computed_again(spin_test, tmp_path):
     """It is named in a warning, and its spins come back to the byte, however it is cut now."""
     add_spins(tmp_path, spin_test, ("mirrored",), range(3), jobs=1)
@@ -175,8 +177,7 @@ def test_a_damaged_chunk_of_another_size_is_replaced(spin_test, tmp_path, monkey
 def test_chunks_are_limited_by_bytes(spin_test, monkeypatch):
     """Many spins make files of at most 50, fewer where many vertices and sets make them large."""
     assert spins.chunk_size(spin_test, 10_000, jobs=2) == 50
-    assert spins.chunk_size(spin_test, 100, jobs=2) == 6
-    assert spins.chunk_size(spin_test, 1, jobs=2) == 1
+    assert spins.chunk_size(spin_test, 400, jobs=2) == 25
     per_spin = 12 * 2 * 3 * 3**2  # two sets, three folds, three classes
     monkeypatch.setattr(spins, "LARGEST_CHUNK_BYTES", 7 * per_spin)
     assert spins.chunk_size(spin_test, 10_000, jobs=2) == 7
@@ -185,6 +186,14 @@ def test_chunks_are_limited_by_bytes(spin_test, monkeypatch):
     assert spins.chunk_size(many, 10_000, jobs=2) == 4
     monkeypatch.setattr(spins, "LARGEST_CHUNK_BYTES", 1)
     assert spins.chunk_size(many, 10_000, jobs=2) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_spins", "jobs", "size"), [(100, 2, 20), (10, 1, 5), (977, 32, 16), (10, 32, 1), (1, 2, 1)]
+)
+def test_few_spins_make_few_files(spin_test, n_spins, jobs, size):
+    """Two for each process, or files of 20: a shard of ten spins is not ten files."""
+    assert spins.chunk_size(spin_test, n_spins, jobs) == size
 
 
 @pytest.mark.parametrize("policy", ["independent", "mirrored"])
@@ -202,6 +211,7 @@ def test_spins_of_another_run_are_refused(spin_test, tmp_path, policy):
     assert len(list((tmp_path / "spins").iterdir())) == 2
 
 
+@pytest.mark.usefixtures("one_spin_files")
 def test_spins_that_overlap_count_once_and_in_order(spin_test, tmp_path, monkeypatch):
     """Files that hold the same spins (copied from elsewhere) do not make a spin count twice."""
     add_spins(tmp_path, spin_test, ("independent",), range(4), jobs=1)

@@ -1,0 +1,198 @@
+"""Locks: one process at a time works on a run directory, or one on each of its shards.
+
+Two processes that do the same spins corrupt nothing, for files are whole and spins the same, but
+each does all of the work, and the last to end decides what ``results.json`` says. So a session
+leaves a file that names its process and host, and removes it at its end. It is touched every
+minute: a process that was killed is known by its number on the same host, and elsewhere by a file
+that nobody has touched for some time. Files of a copied directory lock nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cytosurf.errors import InputError
+
+PREFIX = ".lock"
+TOUCH_SECONDS = 60.0
+# Untouched for so long, a lock of another host is of a process that has ended.
+STALE_SECONDS = 300.0
+
+
+@contextmanager
+def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
+    """Keep other processes from working on the same spins while the block runs.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory; made if it is not there.
+    shard : str, optional
+        The shard that is worked on, such as ``"3/10"``; the whole run if left out. Shards go on
+        beside each other, but neither beside the whole run nor beside themselves.
+
+    Raises
+    ------
+    InputError
+        If another process is at work, with its host and number.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / _name(shard)
+    check_unlocked(directory, shard)
+    if not _create(path):
+        raise _refusal(directory, path)
+    # Who came at the same moment finds this file, or is found here: at most one goes on.
+    try:
+        check_unlocked(directory, shard, but=path)
+        ended = threading.Event()
+        thread = threading.Thread(target=_touch_until, args=(path, ended), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def check_unlocked(directory: Path, shard: str | None = None, *, but: Path | None = None) -> None:
+    """Raise `InputError` if a process is at work that a session would be in the way of.
+
+    Files of processes that have ended are removed.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    shard : str, optional
+        The shard to be worked on; the whole run if left out.
+    but : Path, optional
+        A lock of the caller.
+    """
+    conflicting = {_name(None), _name(shard)}
+    for path in sorted(directory.glob(f"{PREFIX}*")):
+        if path == but or (shard is not None and path.name not in conflicting):
+            continue
+        if _is_held(path, directory):
+            raise _refusal(directory, path)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove what a process left that has ended, and not what another has put there since."""
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as aside:
+        moved = Path(aside) / path.name
+        try:
+            path.rename(moved)
+        except FileNotFoundError:
+            return
+        if _is_held(moved, path.parent):
+            with contextlib.suppress(OSError):
+                os.link(moved, path)
+
+
+def _name(shard: str | None) -> str:
+    return PREFIX if shard is None else f"{PREFIX}-shard-{shard.replace('/', '-')}"
+
+
+def _create(path: Path) -> bool:
+    """Write a lock at once, with all its content; return whether there was none."""
+    host, process = socket.gethostname(), os.getpid()
+    content = {
+        "host": host,
+        "process": process,
+        "process_start": _process_start(process),
+        "since": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "directory": path.parent.stat().st_ino,
+    }
+    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(content, stream)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as stream:
+                json.dump(content, stream)
+                return True
+            return False
+        return True
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_held(path: Path, directory: Path) -> bool:
+    """Return whether the process that left a lock is still at work on this directory."""
+    lock = _read(path)
+    if not lock or lock.get("directory") != directory.stat().st_ino:
+        return False
+    if lock.get("host") != socket.gethostname():
+        return _seconds_untouched(path) < STALE_SECONDS
+    process = lock["process"]
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user, but there
+        pass
+    # Numbers of processes are given again.
+    return bool(_process_start(process) == lock.get("process_start"))
+
+
+def _process_start(process: int) -> int | None:
+    """Return when a process started, in ticks since the system did; None where it is not told."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text("ascii", errors="replace")
+        return int(fields.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _seconds_untouched(path: Path) -> float:
+    """Return the age of a file by the clock of its file system, which may not be ours."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=path.parent) as now:
+            return Path(now.name).stat().st_mtime - path.stat().st_mtime
+    except FileNotFoundError:  # removed just now
+        return STALE_SECONDS
+
+
+def _touch_until(path: Path, ended: threading.Event) -> None:
+    while not ended.wait(TOUCH_SECONDS):
+        with contextlib.suppress(OSError):
+            path.touch(exist_ok=True)
+
+
+def _refusal(directory: Path, path: Path) -> InputError:
+    lock = _read(path)
+    shard = path.name.removeprefix(f"{PREFIX}-shard-") if path.name != PREFIX else ""
+    doing = f" on shard {shard.replace('-', '/')}" if shard else ""
+    return InputError(
+        str(directory),
+        f"process {lock.get('process', '?')} on {lock.get('host', '?')} at work{doing} since "
+        f"{lock.get('since', 'a moment ago')}",
+        "one process for a run, or one for each of its shards",
+        "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2. If it has ended on "
+        f"another machine, it is forgotten after {STALE_SECONDS / 60:g} minutes; or delete {path}.",
+    )

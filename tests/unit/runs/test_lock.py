@@ -1,0 +1,148 @@
+"""Two processes on one run directory are noticed; what a killed one left is not in the way."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from cytosurf.errors import InputError
+from cytosurf.runs import lock
+from cytosurf.runs.lock import check_unlocked, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from cytosurf.runs.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def change(path, **fields):
+    """Change what a lock says."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def age(path, seconds):
+    """Make a file look as if it had not been touched for so long."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+class TestLocked:
+    """Sessions beside each other."""
+
+    def test_one_at_a_time(self, tmp_path):
+        """The second is told the process and the host of the first; afterwards it may."""
+        with locked(tmp_path / "run"):
+            expected = rf"process {os.getpid()} on {socket.gethostname()} at work since 20"
+            with pytest.raises(InputError, match=expected), locked(tmp_path / "run"):
+                pass
+        with locked(tmp_path / "run"):
+            pass
+        assert not list((tmp_path / "run").iterdir())
+
+    def test_is_left_after_an_error(self, tmp_path):
+        """Ctrl-C too."""
+        with pytest.raises(KeyboardInterrupt), locked(tmp_path):
+            raise KeyboardInterrupt
+        assert not list(tmp_path.iterdir())
+
+    def test_shards_beside_each_other(self, tmp_path):
+        """Other shards may be done at the same time, but not the same one, nor the whole run."""
+        with locked(tmp_path, "1/2"), locked(tmp_path, "2/2"):
+            with pytest.raises(InputError, match="on shard 2/2"), locked(tmp_path, "2/2"):
+                pass
+            with pytest.raises(InputError, match="on shard 1/2"), locked(tmp_path):
+                pass
+        with locked(tmp_path), pytest.raises(InputError, match="at work since"):
+            check_unlocked(tmp_path, "1/2")
+
+    def test_only_one_of_many(self, tmp_path):
+        """Of threads that begin at once at most one is at work."""
+        at_work, most, barrier = [], [], threading.Barrier(8)
+
+        def session():
+            barrier.wait()
+            try:
+                with locked(tmp_path):
+                    at_work.append(1)
+                    most.append(len(at_work))
+                    time.sleep(0.01)
+                    at_work.pop()
+            except InputError:
+                pass
+
+        threads = [threading.Thread(target=session) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert max(most, default=0) <= 1
+        assert not list(tmp_path.iterdir())
+
+    def test_another_process_that_is_killed(self, tmp_path):
+        """It is in the way while it lives, and forgotten at once when it is dead."""
+        arguments = [sys.executable, "-c", HOLD, str(tmp_path)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as other:
+            assert other.stdout.readline() == b"held\n"
+            with pytest.raises(InputError, match=f"process {other.pid}"):
+                check_unlocked(tmp_path)
+            other.kill()
+        with locked(tmp_path):
+            pass
+
+
+class TestCheckUnlocked:
+    """What locks say."""
+
+    @pytest.fixture
+    def left(self, tmp_path):
+        """Leave a lock as of this process, and return its file."""
+        assert lock._create(tmp_path / lock.PREFIX)
+        return tmp_path / lock.PREFIX
+
+    def test_the_number_of_a_process_is_given_again(self, left):
+        """A process that started at another time is another one."""
+        with pytest.raises(InputError, match="at work"):
+            check_unlocked(left.parent)
+        change(left, process_start=-1)
+        check_unlocked(left.parent)
+        assert not left.exists()
+
+    def test_another_host(self, left):
+        """Nobody can look there: its lock counts for as long as it is touched."""
+        change(left, host="node-7", process=2**22 + 1)
+        with pytest.raises(InputError, match=r"on node-7 .* forgotten after 5 minutes; or delete"):
+            check_unlocked(left.parent)
+        age(left, lock.STALE_SECONDS + 1)
+        check_unlocked(left.parent)
+        assert not left.exists()
+
+    def test_is_touched_while_held(self, tmp_path, monkeypatch):
+        """So that other hosts know of it."""
+        monkeypatch.setattr(lock, "TOUCH_SECONDS", 0.01)
+        with locked(tmp_path):
+            age(tmp_path / lock.PREFIX, 1000)
+            for _ in range(200):
+                if lock._seconds_untouched(tmp_path / lock.PREFIX) < 500:
+                    break
+                time.sleep(0.01)
+            assert lock._seconds_untouched(tmp_path / lock.PREFIX) < 500
+
+    def test_a_copied_directory(self, left, tmp_path_factory):
+        """A lock that was copied with its directory locks nothing."""
+        copy = tmp_path_factory.mktemp("copy")
+        (copy / left.name).write_text(left.read_text())
+        check_unlocked(copy)
+
+    def test_unreadable(self, left):
+        """What is no lock locks nothing."""
+        left.write_text("[1")
+        check_unlocked(left.parent)
