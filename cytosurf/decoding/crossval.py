@@ -177,7 +177,7 @@ def decode_labels(
     converged = True
     for k, (vertices, fit) in enumerate(fold_fits(decoder, label, n_classes)):
         fold[vertices] = k
-        prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
+        prediction[vertices] = fit.prediction
         of_all = np.zeros((len(vertices), n_classes), np.float32)
         of_all[:, fit.classes] = fit.probability
         probability[vertices] = of_all
@@ -206,13 +206,14 @@ def count_labels(
     correct : (n_vertices,) bool
         Where the held-out prediction was right.
     """
-    fold = np.full(decoder.n_vertices, UNLABELLED, np.int32)
-    prediction = np.full(decoder.n_vertices, UNLABELLED, np.int32)
+    counts = np.zeros((len(decoder.train), n_classes, n_classes), np.int64)
+    correct = np.zeros(decoder.n_vertices, bool)
     for k, (vertices, fit) in enumerate(fold_fits(decoder, label, n_classes)):
-        fold[vertices] = k
-        prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
-    counts = confusion_counts(label, prediction, fold, len(decoder.train), n_classes)
-    return counts, (fold >= 0) & (prediction == label)
+        truth, prediction = label[vertices].astype(np.int64), fit.prediction
+        pairs = np.bincount(truth * n_classes + prediction, minlength=n_classes**2)
+        counts[k] = pairs.reshape(n_classes, n_classes)
+        correct[vertices] = truth == prediction
+    return counts, correct
 
 
 def count_many(

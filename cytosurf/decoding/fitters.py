@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.design import Design, make_design
-from cytosurf.decoding.softmax import START_TOLERANCE, fit_softmax, predict_probability
+from cytosurf.decoding.kernels import most_probable
+from cytosurf.decoding.softmax import fit_softmax, make_start, predict_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,12 @@ class FoldFit:
     classes: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float32]
     converged: bool
+
+    @property
+    def prediction(self) -> npt.NDArray[np.int64]:
+        """The most probable class of every test row, (n_test,)."""
+        found: npt.NDArray[np.int64] = self.classes[most_probable(self.probability)]
+        return found
 
 
 class Fitter(Protocol):
@@ -103,17 +110,17 @@ class SoftmaxFitter:
 
     def start(self, label: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]) -> Any:
         """Fit the rows of all folds, loosely."""
-        return fit_softmax(self.design, label, rows, C=self.C, tolerance=START_TOLERANCE)
+        return make_start(self.design, label, rows, C=self.C)
 
     def fit(
         self,
-        label: npt.NDArray[np.int64],
+        label: npt.NDArray[np.int64],  # noqa: ARG002
         train: npt.NDArray[np.bool_],
         test: npt.NDArray[np.bool_],
         state: Any,
     ) -> FoldFit:
         """Fit the training rows of a fold from there."""
-        fit = fit_softmax(self.design, label, train, C=self.C, start=state)
+        fit = fit_softmax(state, train, C=self.C)
         probability = predict_probability(self.design, fit, test)
         return FoldFit(fit.classes, probability, fit.converged)
 

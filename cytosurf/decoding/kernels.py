@@ -210,17 +210,35 @@ def objective_gradient(
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def probability_pass(
-    x: Float32, tiles: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
+    x: Float32, place: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
 ) -> None:
-    """Fill ``probability[i, class, slot]`` with the class probabilities of tile ``tiles[i]``."""
+    """Fill ``probability[place[tile, slot]]`` with the class probabilities of every slot.
+
+    A slot whose place is -1 is left out, and so is a tile of such slots.
+    """
+    n_classes = len(coefficients)
+    z = aligned(n_classes * TILE).reshape(n_classes, TILE)
     top = np.empty(TILE, np.float32)
     total = np.empty(TILE, np.float32)
-    for i in range(len(tiles)):
-        tile_logits(x[tiles[i]], coefficients, intercepts, probability[i])
-        tile_exponentials(probability[i], top, total)
+    for tile in range(len(x)):
+        to = place[tile]
+        if to.max() < 0:
+            continue
+        tile_logits(x[tile], coefficients, intercepts, z)
+        tile_exponentials(z, top, total)
         for t in range(TILE):
-            total[t] = np.float32(1.0) / total[t]
-        for k in range(len(coefficients)):
-            pk = probability[i, k]
-            for t in range(TILE):
-                pk[t] *= total[t]
+            if to[t] >= 0:
+                inverse = np.float32(1.0) / total[t]
+                for k in range(n_classes):
+                    probability[to[t], k] = z[k, t] * inverse
+
+
+@njit(cache=True, nogil=True)
+def most_probable(probability: Float32) -> Int64:
+    """Return the column of the largest value of each row, the first of equal ones."""
+    largest = np.zeros(len(probability), np.int64)
+    for i in range(len(probability)):
+        for k in range(1, probability.shape[1]):
+            if probability[i, k] > probability[i, largest[i]]:
+                largest[i] = k
+    return largest

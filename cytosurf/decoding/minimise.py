@@ -20,6 +20,8 @@ Float64 = npt.NDArray[np.float64]
 
 MEMORY = 80
 MAX_TRIALS = 30
+# The last step is trusted to do as much as the one before it, but no more than this.
+FASTEST = 0.03
 CONVERGED, UNFINISHED = 0, 1
 
 
@@ -62,7 +64,8 @@ def minimise(
 ) -> tuple[Float64, int, bool]:
     """Minimise the objective of `problem`, plus ``sum(tilt * theta)``.
 
-    The last step is taken without looking at where it leads: it only brings the minimum closer.
+    The last step is taken without looking at where it leads. It is taken when the distance that
+    it will leave, if the distance shrinks as it did in the step before, is below the tolerance.
 
     Parameters
     ----------
@@ -189,11 +192,13 @@ def _minimise(
     convex function a slope that is still negative means that the objective fell; one that has
     become positive is answered by the secant's zero.
     """
-    n_passes = 0
+    n_passes, before = 0, 0.0
     for _ in range(max_iterations):
         direction = _direction(gradient, inverse, steps, changes, inverse_curvature, place) * free
         slope = _product(gradient, direction)
-        if -slope < tolerance:
+        rate = max(FASTEST, min(1.0, slope / before)) if before < 0 else 1.0
+        before = slope
+        if -slope * rate < tolerance:
             return theta + direction, n_passes, CONVERGED
         length = 1.0
         for trial in range(MAX_TRIALS):

@@ -41,10 +41,20 @@ from cytosurf.decoding.blocks import TILE
 from cytosurf.decoding.curvature import Preconditioner, estimate_inverse, inverse_at_zero
 from cytosurf.decoding.design import Design
 from cytosurf.decoding.minimise import Memory, minimise
-from cytosurf.decoding.problem import Problem, make_problem, sample_problem
+from cytosurf.decoding.problem import (
+    Labelled,
+    Problem,
+    Sample,
+    draw_sample,
+    label_design,
+    make_problem,
+    sample_problem,
+)
 
 Float64 = npt.NDArray[np.float64]
 
+# Vertices in the sample to minimise over, and in the one for the curvature, for each parameter.
+SAMPLE_PER_PARAMETER, CURVATURE_PER_PARAMETER = 8, 4
 SAMPLE_TOLERANCE = 1e-3
 TILTED_TOLERANCE = 1e-6
 MAX_SAMPLE_ITERATIONS = 100
@@ -54,7 +64,7 @@ COLD_SEGMENTS = (2, 3, 10, *repeat(15, 100))
 WARM_SEGMENTS = (*repeat(50, 40),)
 # Stop when the estimated distance to the minimum, in units of the mean log-loss, is below this:
 # at least 99.99 % of predictions are then those of the exact minimum.
-TOLERANCE = 1e-8
+TOLERANCE = 2e-8
 # For a fit that is the start of others alone.
 START_TOLERANCE = 1e-5
 
@@ -84,30 +94,80 @@ class SoftmaxFit:
     preconditioner: Preconditioner
 
 
-def fit_softmax(
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What the fits to parts of some labelled rows, the training sets of folds, begin with.
+
+    Attributes
+    ----------
+    labelled : Labelled
+        Features and labels.
+    sample : Sample or None
+        Some of the rows, None where there are too few to choose from.
+    fit : SoftmaxFit
+        A fit to the sample, or to all rows where there is none.
+    """
+
+    labelled: Labelled
+    sample: Sample | None
+    fit: SoftmaxFit
+
+
+def make_start(
     design: Design,
     label: npt.NDArray[np.integer],
-    train: npt.NDArray[np.bool_],
+    rows: npt.NDArray[np.bool_],
     *,
     C: float = 1.0,
-    start: SoftmaxFit | None = None,
-    tolerance: float = TOLERANCE,
-) -> SoftmaxFit:
-    """Fit balanced, L2-penalised multinomial logistic regression on the training rows.
+) -> Start:
+    """Prepare fits to parts of the same labelled rows.
 
     Parameters
     ----------
     design : Design
         Features of all rows, from `cytosurf.decoding.design.make_design`.
     label : (n_rows,) array of int
-        Class index of each row, 0 to K - 1; not looked at outside `train`.
-    train : (n_rows,) array of bool
-        The training rows.
+        Class index of each row, 0 to K - 1; not looked at outside `rows`.
+    rows : (n_rows,) array of bool
+        The rows of all training sets.
     C : float
         Inverse strength of the penalty, as in scikit-learn.
-    start : SoftmaxFit, optional
-        The fit of a similar problem (another fold of the same labels) to start from. It changes
-        the number of passes, not the solution.
+
+    Raises
+    ------
+    InputError
+        If there is no row.
+    """
+    labelled = label_design(design, label, rows)
+    problem = make_problem(labelled, rows, C)
+    sample = draw_sample(problem, SAMPLE_PER_PARAMETER)
+    if len(problem.classes) == 1:
+        return Start(labelled, sample, _fit_of_one_class(problem))
+    if sample is None:
+        curved, begin, segments = problem, _from_nothing(problem), COLD_SEGMENTS
+    else:
+        curved = sample_problem(problem, draw_sample(problem, CURVATURE_PER_PARAMETER))
+        begin, segments = (
+            _from_sample(problem, sample_problem(problem, sample), curved),
+            WARM_SEGMENTS,
+        )
+    fit = _minimise(problem, curved, begin, segments, START_TOLERANCE)
+    return Start(labelled, sample, fit)
+
+
+def fit_softmax(
+    start: Start, train: npt.NDArray[np.bool_], *, C: float = 1.0, tolerance: float = TOLERANCE
+) -> SoftmaxFit:
+    """Fit balanced, L2-penalised multinomial logistic regression on the training rows.
+
+    Parameters
+    ----------
+    start : Start
+        Features and labels, from `make_start`.
+    train : (n_rows,) array of bool
+        The training rows, among those of `start`.
+    C : float
+        Inverse strength of the penalty, as in scikit-learn.
     tolerance : float
         Estimated distance to the minimum, in units of the mean log-loss, to be reached.
 
@@ -116,28 +176,27 @@ def fit_softmax(
     SoftmaxFit
         A class without training rows is not among its classes.
 
+    Raises
+    ------
+    InputError
+        If there is no training row.
+
     Examples
     --------
     >>> import numpy as np
     >>> from cytosurf.decoding.design import make_design
     >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
-    >>> design = make_design(x, np.zeros(4, int))
-    >>> fit = fit_softmax(design, np.array([0, 0, 1, 1]), np.ones(4, bool))
-    >>> predict_probability(design, fit).argmax(axis=1).tolist()
+    >>> design, every = make_design(x, np.zeros(4, int)), np.ones(4, bool)
+    >>> start = make_start(design, np.array([0, 0, 1, 1]), every)
+    >>> predict_probability(design, fit_softmax(start, every)).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
-    problem = make_problem(design, label, train, C)
+    problem = make_problem(start.labelled, train, C)
     if len(problem.classes) == 1:  # a single class is always predicted
         return _fit_of_one_class(problem)
-    sample = sample_problem(problem)
-    if start is not None and np.isin(problem.classes, start.classes).all():
-        begin, segments = _from_start(problem, sample, start), WARM_SEGMENTS
-    elif sample is problem:
-        begin, segments = _from_nothing(problem), COLD_SEGMENTS
-    else:
-        begin, segments = _from_sample(problem, sample), WARM_SEGMENTS
-    theta, estimate, n_passes, converged = _minimise(problem, sample, begin, segments, tolerance)
-    return SoftmaxFit(problem.classes, theta, n_passes, converged, estimate)
+    sample = sample_problem(problem, start.sample)
+    begin = _from_start(problem, sample, start.fit)
+    return _minimise(problem, sample, begin, WARM_SEGMENTS, tolerance)
 
 
 def _fit_of_one_class(problem: Problem) -> SoftmaxFit:
@@ -164,11 +223,10 @@ def _from_nothing(problem: Problem) -> _Beginning:
     return _Beginning(theta, gradient, estimate, Memory.empty(theta), 1)
 
 
-def _from_sample(problem: Problem, sample: Problem) -> _Beginning:
-    """Begin at the minimum over a sample, with its Hessian there."""
-    zero = _from_nothing(sample)
-    theta = _minimise(sample, sample, zero, WARM_SEGMENTS, SAMPLE_TOLERANCE)[0]
-    estimate = estimate_inverse(sample, theta)
+def _from_sample(problem: Problem, sample: Problem, curved: Problem) -> _Beginning:
+    """Begin at the minimum over a sample, with the Hessian of another one there."""
+    theta = _minimise(sample, sample, _from_nothing(sample), WARM_SEGMENTS, SAMPLE_TOLERANCE).theta
+    estimate = estimate_inverse(curved, theta)
     return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 1)
 
 
@@ -208,8 +266,8 @@ def _minimise(
     begin: _Beginning,
     segments: Sequence[int],
     tolerance: float,
-) -> tuple[Float64, Preconditioner, int, bool]:
-    """Minimise over `problem`, with the curvature of `sample`; return also passes and success.
+) -> SoftmaxFit:
+    """Minimise over `problem`, with the curvature of `sample`.
 
     After each of `segments`, numbers of iterations, the curvature is estimated anew.
     """
@@ -232,7 +290,7 @@ def _minimise(
         if converged:
             break
         gradient = None
-    return theta, estimate, n_passes, converged
+    return SoftmaxFit(problem.classes, theta, n_passes, converged, estimate)
 
 
 def predict_probability(
@@ -254,15 +312,15 @@ def predict_probability(
     (rows.sum(), n_classes_of_the_fit) float32
         Columns in the order of ``fit.classes``.
     """
-    tile, slot = np.divmod(design.row_slot if rows is None else design.row_slot[rows], TILE)
-    tiles = np.flatnonzero(np.bincount(tile))
-    by_tile = np.empty((len(tiles), len(fit.classes), TILE), np.float32)
+    row_slot = design.row_slot if rows is None else design.row_slot[rows]
+    place = np.full(design.slot_row.shape, -1)
+    place[row_slot] = np.arange(len(row_slot))
+    probability = np.empty((len(row_slot), len(fit.classes)), np.float32)
     kernels.probability_pass(
         design.x,
-        tiles,
+        place.reshape(-1, TILE),
         np.ascontiguousarray(fit.theta[:, :-1]).astype(np.float32),
         fit.theta[:, -1].astype(np.float32),
-        by_tile,
+        probability,
     )
-    probability: npt.NDArray[np.float32] = by_tile[np.searchsorted(tiles, tile), :, slot]
     return probability

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cytosurf.decoding.problem import CONSTANT, SAMPLE_PER_PARAMETER, SMALLEST_SAMPLE
+from cytosurf.decoding.problem import CONSTANT
 
+# Rows in a sample: so many for each parameter, and at least so many.
+SAMPLE_PER_PARAMETER, SMALLEST_SAMPLE = 8, 8192
 # Rows of a block: one matrix product of a pass, whose float32 sums are added in float64.
 BLOCK_ROWS = 8192
 # Intercept of a class without training rows: its exponential is 0.

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from cytosurf.decoding import curvature
 from cytosurf.decoding.curvature import estimate_inverse
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.problem import make_problem, sample_problem
+from cytosurf.decoding.problem import label_design, make_problem
 from tests.unit.decoding.oracles import random_problem
 
 
@@ -19,8 +19,7 @@ def toy(seed, *, n=700, p=4, k=4, C=1.0, size=0.5, x=None):
     design = make_design(drawn if x is None else x, np.zeros(n, int))
     rng = np.random.default_rng(seed)
     train = rng.random(n) < 0.8
-    problem = make_problem(design, label, train, C)
-    assert sample_problem(problem) is problem
+    problem = make_problem(label_design(design, label, train), train, C)
     theta = size * rng.standard_normal((len(problem.classes), design.x.shape[1] + 1))
     rows = design.x.transpose(0, 2, 1).reshape(-1, design.x.shape[1])[design.row_slot[train]]
     return problem, theta, dense_hessian(rows, label[train], problem.penalty, theta)
@@ -82,7 +81,7 @@ class TestFullInverse:
         x, label = random_problem(2, n=600, p=3, k=6)
         design = make_design(x, np.zeros(600, int))
         train = ~np.isin(label, [1, 4])
-        problem = make_problem(design, label, train, 1.0)
+        problem = make_problem(label_design(design, label, train), train, 1.0)
         theta = np.zeros((4, 4))
         rows = design.x.transpose(0, 2, 1).reshape(-1, 3)[design.row_slot[train]]
         hessian = dense_hessian(rows, label[train], problem.penalty, theta)

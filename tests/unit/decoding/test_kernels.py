@@ -23,9 +23,11 @@ def fast_exp(x):
 
 def probability_of(x, tiles, coefficients, intercepts):
     """Return what `probability_pass` fills in."""
-    probability = np.full((len(tiles), len(intercepts), TILE), np.nan, np.float32)
-    kernels.probability_pass(x, np.asarray(tiles), coefficients, intercepts, probability)
-    return probability
+    place = np.full((len(x), TILE), -1)
+    place[tiles] = np.arange(len(tiles) * TILE).reshape(-1, TILE)
+    probability = np.full((len(tiles) * TILE, len(intercepts)), np.nan, np.float32)
+    kernels.probability_pass(x, place, coefficients, intercepts, probability)
+    return probability.reshape(len(tiles), TILE, -1).transpose(0, 2, 1)
 
 
 class TestExp:

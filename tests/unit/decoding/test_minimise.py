@@ -6,7 +6,7 @@ import pytest
 from cytosurf.decoding.curvature import estimate_inverse
 from cytosurf.decoding.design import make_design
 from cytosurf.decoding.minimise import MEMORY, Memory, minimise
-from cytosurf.decoding.problem import make_problem
+from cytosurf.decoding.problem import label_design, make_problem
 from tests.unit.decoding.oracles import random_problem
 
 
@@ -14,7 +14,8 @@ from tests.unit.decoding.oracles import random_problem
 def problem():
     """Return 900 rows, 4 features, 3 classes, all trained on."""
     x, label = random_problem(0, n=900, p=4, k=3)
-    return make_problem(make_design(x, np.zeros(900, int)), label, np.ones(900, bool), 1.0)
+    every = np.ones(900, bool)
+    return make_problem(label_design(make_design(x, np.zeros(900, int)), label, every), every, 1.0)
 
 
 def start_of(problem):

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from cytosurf.decoding import problem as problems
 from cytosurf.decoding.blocks import TILE
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.problem import make_problem, sample_problem
+from cytosurf.decoding.problem import draw_sample, label_design, make_problem, sample_problem
 from cytosurf.errors import InputError
 from tests.unit.decoding.oracles import dense_gradient, random_problem
 
@@ -21,13 +21,24 @@ def rows_of(design):
     return by_slot[design.row_slot].astype(np.float64)
 
 
+def problem_of(design, label, train, C=1.0, rows=None):
+    """Return the problem of the training rows, of all rows that are labelled."""
+    return make_problem(label_design(design, label, train if rows is None else rows), train, C)
+
+
+def sampled(problem, per_parameter=1):
+    """Return the problem of a sample drawn from a training set."""
+    return sample_problem(problem, draw_sample(problem, per_parameter))
+
+
 def toy_problem(seed, *, n=900, p=5, k=4, share=0.7, C=1.0):
     """Return a design, labels, training rows and their problem."""
     x, label = random_problem(seed, n=n, p=p, k=k)
     rng = np.random.default_rng(seed)
     design = make_design(x, rng.integers(0, 3, n))
     train = rng.random(n) < share
-    return design, label, train, make_problem(design, label, train, C)
+    every = np.ones(n, bool)
+    return design, label, train, problem_of(design, label, train, C, every)
 
 
 def dense_objective_gradient(design, label, train, C, theta):
@@ -63,7 +74,7 @@ class TestMakeProblem:
         x, label = random_problem(1, n=600, p=3, k=6)
         design = make_design(x, np.zeros(600, int))
         train = ~np.isin(label, [0, 4])
-        problem = make_problem(design, label, train, 1.0)
+        problem = problem_of(design, label, train)
         assert problem.classes.tolist() == [1, 2, 3, 5]
         index = problem.label.ravel()[design.row_slot[train]]
         assert np.array_equal(problem.classes[index], label[train])
@@ -72,7 +83,7 @@ class TestMakeProblem:
         """A group that is tested costs nothing in training."""
         x, label = random_problem(2, n=3 * TILE, p=2, k=3)
         group = np.repeat([0, 1, 2], TILE)
-        problem = make_problem(make_design(x, group), label, group != 1, 1.0)
+        problem = problem_of(make_design(x, group), label, group != 1)
         assert problem.tiles.tolist() == [0, 2]
 
     @pytest.mark.parametrize("C", [0.01, 1.0, 50.0])
@@ -93,7 +104,7 @@ class TestMakeProblem:
         train = rng.random(500) < 0.6
         x = np.column_stack([x, np.where(train, value, value + rng.normal(size=500))])
         design = make_design(x, np.zeros(500, int))
-        problem = make_problem(design, label, train, 1.0)
+        problem = problem_of(design, label, train)
         assert np.isnan(problem.constant).tolist() == [True, True, False]
         there = rows_of(design)[train, 2]
         assert np.ptp(there) == 0
@@ -107,7 +118,7 @@ class TestMakeProblem:
         train = rng.random(500) < 0.6
         x[train] *= 1e-3
         design = make_design(x, np.zeros(500, int))
-        problem = make_problem(design, label, train, 1.0)
+        problem = problem_of(design, label, train)
         assert np.isnan(problem.constant).all()
         variance = rows_of(design)[train].var(axis=0)
         assert problem.penalty[:-1] == pytest.approx(variance / train.sum(), rel=1e-4)
@@ -117,7 +128,9 @@ class TestMakeProblem:
         x, label = random_problem(6, n=50, p=2, k=2)
         design = make_design(x, np.zeros(50, int))
         with pytest.raises(InputError, match="no training row"):
-            make_problem(design, label, np.zeros(50, bool), 1.0)
+            problem_of(design, label, np.zeros(50, bool), rows=np.ones(50, bool))
+        with pytest.raises(InputError, match="no training row"):
+            label_design(design, label, np.zeros(50, bool))
 
 
 class TestGradient:
@@ -147,20 +160,20 @@ class TestSampleProblem:
 
     @pytest.fixture
     def small_samples(self, monkeypatch):
-        """Let samples have 300 vertices."""
-        monkeypatch.setattr(problems, "SMALLEST_SAMPLE", 300)
-        monkeypatch.setattr(problems, "SAMPLE_PER_PARAMETER", 0)
+        """Let samples have 300 vertices, a few for each parameter."""
+        monkeypatch.setattr(problems, "FEWEST_PARAMETERS", 300)
 
     def test_a_small_problem_is_its_own_sample(self):
         """Nothing is gained by copying it."""
         problem = toy_problem(8)[3]
-        assert sample_problem(problem) is problem
+        assert draw_sample(problem, 8) is None
+        assert sample_problem(problem, None) is problem
 
     @pytest.mark.usefixtures("small_samples")
     def test_weights_of_every_class_add_up_to_its_own(self):
         """To n / K each, so to n in all."""
         problem = toy_problem(9, n=4000, k=5)[3]
-        sample = sample_problem(problem)
+        sample = sampled(problem)
         for k in range(5):
             total = sample.weight[sample.label == k].sum(dtype=float)
             assert total == pytest.approx(problem.n_train / 5, rel=1e-4)
@@ -173,8 +186,8 @@ class TestSampleProblem:
         x, label = random_problem(10, n=4000, p=3, k=3)
         label[:7] = 3
         design = make_design(x, np.zeros(4000, int))
-        problem = make_problem(design, label, np.ones(4000, bool), 1.0)
-        sample = sample_problem(problem)
+        problem = problem_of(design, label, np.ones(4000, bool))
+        sample = sampled(problem)
         used = sample.weight > 0
         counts = np.bincount(sample.label[used], minlength=4)
         assert counts[3] == 7
@@ -187,7 +200,7 @@ class TestSampleProblem:
     def test_vertices_are_training_vertices_with_their_labels(self):
         """Every sampled row is one of the training rows, taken once."""
         design, label, train, problem = toy_problem(11, n=3000)
-        sample = sample_problem(problem)
+        sample = sampled(problem)
         used = sample.weight.ravel() > 0
         rows = sample.x.transpose(0, 2, 1).reshape(-1, 5)[used]
         known = {tuple(row): i for i, row in enumerate(rows_of(design).astype(np.float32))}
@@ -200,7 +213,7 @@ class TestSampleProblem:
     def test_penalty_and_constants_are_those_of_the_whole(self):
         """The objective is estimated, not another one."""
         problem = toy_problem(12, n=3000)[3]
-        sample = sample_problem(problem)
+        sample = sampled(problem)
         assert np.array_equal(sample.penalty, problem.penalty)
         assert np.array_equal(sample.constant, problem.constant, equal_nan=True)
         assert np.array_equal(sample.classes, problem.classes)
@@ -210,5 +223,5 @@ class TestSampleProblem:
         """Within the error of so many vertices, and never without one."""
         problem = toy_problem(13, n=6000, k=3)[3]
         theta = 0.3 * np.random.default_rng(13).standard_normal((3, 6))
-        difference = np.abs(sample_problem(problem).gradient(theta) - problem.gradient(theta))
+        difference = np.abs(sampled(problem).gradient(theta) - problem.gradient(theta))
         assert 0 < difference.max() < 5 / np.sqrt(300)
