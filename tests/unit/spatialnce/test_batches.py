@@ -103,3 +103,22 @@ def test_a_buffer_shorter_than_a_patch_is_warned_about(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         training_part(source, SubsetConfig(exclude=tmp_path / "test.npz", buffer_mm=5.0))
+
+
+def test_sections_are_opened_by_the_worker_that_reads_them(tmp_path):
+    """Handles of zarr and TIFF never cross a process, and the patches are the same."""
+    tifffile = pytest.importorskip("tifffile", reason="extra histology")
+    pytest.importorskip("zarr", reason="extra histology")
+    image = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(16, 16))
+    rows = [f"a.tif,{10 + i},{60 - i},{i},0,0" for i in range(32)]
+    (tmp_path / "p.csv").write_text("\n".join(["image,x_um,y_um,x_mm,y_mm,z_mm", *rows]))
+    section = {"kind": "sections", "points": str(tmp_path / "p.csv"), "pixel_um": 1.0}
+    source = {**section, "patch_px": 8, "space": "bigbrain"}
+    config = make_config({**options(tmp_path), "source": source, "loader": {"workers": 1}})
+    opened = training_part(open_source(config.source), config.subset)
+    steps = StepBatches(config, source=opened)
+    here = steps[2]
+    (there,) = batches(steps, 2, 3)
+    assert torch.equal(there.images, here.images)
+    assert torch.equal(there.indices, here.indices)
