@@ -22,7 +22,7 @@ from cytosurf.nulls.multiplicity import (
     max_statistic,
     null_bands,
 )
-from cytosurf.nulls.parcels import parcel_centroids, spin_parcels
+from cytosurf.nulls.parcels import ParcelAssigner, parcel_centroids, spin_parcels
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count, clopper_pearson, holm
 from cytosurf.nulls.quality import SpinQuality, spin_quality
 from cytosurf.nulls.rotations import POLICIES, Policy, haar_rotation, spin_rotations
@@ -55,6 +55,7 @@ __all__ = [
     "IncrementTest",
     "MaxStatistic",
     "NullBands",
+    "ParcelAssigner",
     "Policy",
     "RejectionRate",
     "SequentialPValue",

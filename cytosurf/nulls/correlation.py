@@ -13,17 +13,18 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.compute.pool import resolve_jobs, run_tasks
 from cytosurf.errors import CytosurfWarning, InputError, unknown_name
+from cytosurf.nulls.parcels import ParcelAssigner, ParcelMethod
 from cytosurf.nulls.pvalues import SpinPValue, check_spin_count
 from cytosurf.nulls.rotations import Policy, spin_rotations
 from cytosurf.nulls.spins import SpinAssigner
-from cytosurf.surfaces.maps import SurfaceMap
+from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import HEMISPHERES, Space
 from cytosurf.surfaces.templates import load_mesh
@@ -56,9 +57,9 @@ class SpinCorrelation:
     null : (n_spins,) float64
         The correlation of each spin, in the order of the spins.
     kept : (n_spins,) float64
-        Share of the valid vertices of `y` that have a value of `x` after the spin.
+        Share of the valid vertices (parcels) of `y` that have a value of `x` after the spin.
     n_vertices : int
-        Vertices of the observed correlation.
+        Vertices of the observed correlation; parcels if parcels were spun.
     method, alternative, rotation, seed
         As asked for.
     """
@@ -91,6 +92,8 @@ def spin_correlation(
     space: Space | str | None = None,
     hemispheres: Sequence[str] = HEMISPHERES,
     spheres: Mapping[str, Mesh] | None = None,
+    parcellation: Parcellation | npt.ArrayLike | None = None,
+    assignment: ParcelMethod = "hungarian",
 ) -> SpinCorrelation:
     """Correlate two maps of the cortex and test the correlation with spins of `x`.
 
@@ -124,6 +127,12 @@ def spin_correlation(
         Of arrays: ``("L", "R")``, ``("L",)`` or ``("R",)``.
     spheres : mapping of str to Mesh, optional
         Registration spheres of ``"L"``, ``"R"`` or both, instead of those of the space.
+    parcellation : Parcellation or (n_vertices,) array_like of int, optional
+        Correlate values of parcels, and spin these, each onto exactly one other. `x` and `y` then
+        hold one value for each parcel (left hemisphere first, by increasing key; a key on both
+        sides is two parcels), or maps of vertices, whose mean over each parcel is taken.
+    assignment : {"hungarian", "vasa"}, optional
+        How parcels are assigned to rotated ones; see `cytosurf.nulls.spin_parcels`.
 
     Returns
     -------
@@ -161,9 +170,19 @@ def spin_correlation(
     if n_spins < 1:
         raise InputError("n_spins", str(n_spins), "a whole number of at least 1")
     check_spin_count(n_spins)
-    spheres = _spheres(x, y, space, hemispheres) if spheres is None else spheres
-    assigner = SpinAssigner(spheres)
-    x_values, y_values = _values(x, "x", assigner, mask), _values(y, "y", assigner, mask)
+    spheres = _spheres((x, y, parcellation), space, hemispheres) if spheres is None else spheres
+    assigner: SpinAssigner | ParcelAssigner
+    if parcellation is None:
+        assigner = SpinAssigner(spheres)
+        x_values, y_values = (
+            _values(m, name, assigner.n_vertices, mask) for m, name in ((x, "x"), (y, "y"))
+        )
+    else:
+        keys = parcellation.keys if isinstance(parcellation, Parcellation) else parcellation
+        assigner = ParcelAssigner(np.asarray(keys), spheres, assignment)
+        x_values, y_values = (
+            _parcel_values(m, name, assigner, mask) for m, name in ((x, "x"), (y, "y"))
+        )
     spun = _Spun.of(x_values, y_values, method, assigner, seed, rotation)
     r, n_vertices = spun.correlate(np.arange(assigner.n_vertices), "x and y")
     null, kept = np.empty(n_spins), np.empty(n_spins)
@@ -187,6 +206,15 @@ def spin_correlation(
     )
 
 
+class _Assigner(Protocol):
+    """Of vertices or of parcels."""
+
+    n_vertices: int
+
+    def assign(self, rotations: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.int32]:
+        """Return the source of each."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Spun:
     """Two maps ready to be correlated under any assignment of vertices.
@@ -200,7 +228,7 @@ class _Spun:
     y: Float64 | npt.NDArray[np.int64]
     y_rows: npt.NDArray[np.int64]
     method: Method
-    assigner: SpinAssigner
+    assigner: _Assigner
     seed: int
     rotation: Policy
 
@@ -210,7 +238,7 @@ class _Spun:
         x: Float64,
         y: Float64,
         method: Method,
-        assigner: SpinAssigner,
+        assigner: _Assigner,
         seed: int,
         rotation: Policy,
     ) -> _Spun:
@@ -278,13 +306,12 @@ def _one_sided(r: float, null: Float64, alternative: Alternative) -> tuple[float
 
 
 def _spheres(
-    x: SurfaceMap | npt.ArrayLike,
-    y: SurfaceMap | npt.ArrayLike,
+    given: Sequence[SurfaceMap | Parcellation | npt.ArrayLike | None],
     space: Space | str | None,
     hemispheres: Sequence[str],
 ) -> dict[str, Mesh]:
     """Return the spheres of the space that the maps name, or that was given for arrays."""
-    places = [(m.space, m.hemispheres) for m in (x, y) if isinstance(m, SurfaceMap)]
+    places = [(m.space, m.hemispheres) for m in given if isinstance(m, SurfaceMap | Parcellation)]
     if space is not None:
         named = Space.parse(space) if isinstance(space, str) else space
         places.append((named, places[0][1] if places else tuple(hemispheres)))
@@ -299,8 +326,20 @@ def _spheres(
     return {h: load_mesh(places[0][0], h, "sphere") for h in places[0][1]}
 
 
+def _parcel_values(
+    m: SurfaceMap | npt.ArrayLike, name: str, assigner: ParcelAssigner, mask: npt.ArrayLike | None
+) -> Float64:
+    """Return the values of parcels, as they are given or as means over the vertices of a map."""
+    shape = (0,) if isinstance(m, SurfaceMap) else np.shape(np.asarray(m))
+    if shape != (assigner.n_vertices,):
+        return assigner.means(_values(m, name, len(assigner.vertex_parcel), mask))
+    if mask is not None:
+        raise InputError("mask", "a mask of vertices for values of parcels", "NaN in the values")
+    return _finite(np.array(m, dtype=np.float64), name)
+
+
 def _values(
-    m: SurfaceMap | npt.ArrayLike, name: str, assigner: SpinAssigner, mask: npt.ArrayLike | None
+    m: SurfaceMap | npt.ArrayLike, name: str, n_vertices: int, mask: npt.ArrayLike | None
 ) -> Float64:
     """Return the values of a map in float64, NaN where it has none."""
     if isinstance(m, SurfaceMap):
@@ -309,7 +348,7 @@ def _values(
         values = np.array(m, dtype=np.float64)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    expected = (assigner.n_vertices,)
+    expected = (n_vertices,)
     if values.shape != expected:
         raise InputError(
             name, f"shape {values.shape}", f"one value for each of {expected[0]:,} vertices"
@@ -320,9 +359,7 @@ def _values(
             found = f"{inside.dtype} array of shape {inside.shape}"
             raise InputError("mask", found, f"bool array of shape {expected}")
         values[~inside] = np.nan
-    if np.isinf(values).any():
-        found = f"{int(np.isinf(values).sum())} infinite values"
-        raise InputError(name, found, "finite values, or NaN where there is none")
+    _finite(values, name)
     n_valid, n_zero = int((~np.isnan(values)).sum()), int((values == 0).sum())
     if n_zero > _MANY_ZEROS * n_valid and len(np.unique(values[~np.isnan(values)])) > 2:
         message = (
@@ -330,4 +367,11 @@ def _values(
             "this is the medial wall, set it to NaN or give a mask."
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)
+    return values
+
+
+def _finite(values: Float64, name: str) -> Float64:
+    if np.isinf(values).any():
+        found = f"{int(np.isinf(values).sum())} infinite values"
+        raise InputError(name, found, "finite values, or NaN where there is none")
     return values

@@ -142,6 +142,91 @@ def spin_parcels(
     return np.concatenate(index)
 
 
+class ParcelAssigner:
+    """Assigns parcels to each other for any rotation, as `SpinAssigner` does for vertices.
+
+    Parameters
+    ----------
+    keys : (n_vertices,) ndarray of int
+        Parcel of each vertex, left hemisphere first; 0 is the medial wall or unassigned. A key
+        that occurs in both hemispheres is two parcels.
+    spheres : mapping of str to Mesh
+        The registration spheres of ``"L"``, ``"R"`` or both.
+    method : {"hungarian", "vasa"}, optional
+        See `spin_parcels`.
+
+    Attributes
+    ----------
+    parcels : tuple of (str, int)
+        Hemisphere and key of each parcel: left before right, keys in increasing order.
+    n_vertices : int
+        Number of parcels, which take the place of vertices.
+
+    Raises
+    ------
+    InputError
+        If there is not one key for each vertex, a hemisphere has no parcel, or the method is
+        unknown.
+
+    Examples
+    --------
+    >>> from cytosurf.surfaces import Space, load_mesh
+    >>> sphere = load_mesh(Space("fsLR", "32k"), "L", "sphere")
+    >>> assigner = ParcelAssigner((sphere.vertices[:, 1] > 0) + 1, {"L": sphere})
+    >>> assigner.parcels
+    (('L', 1), ('L', 2))
+    """
+
+    def __init__(
+        self,
+        keys: npt.NDArray[np.integer],
+        spheres: Mapping[str, Mesh],
+        method: ParcelMethod = "hungarian",
+    ) -> None:
+        if method not in get_args(ParcelMethod):
+            raise unknown_name("method", str(method), get_args(ParcelMethod))
+        hemispheres = tuple(sorted(spheres))
+        check_hemispheres(hemispheres, "spheres")
+        counts = [spheres[h].n_vertices for h in hemispheres]
+        if keys.shape != (sum(counts),) or keys.dtype.kind not in "iu":
+            found = f"{keys.dtype} array of shape {keys.shape}"
+            raise InputError("parcellation", found, f"whole numbers of shape ({sum(counts)},)")
+        halves = np.split(keys, np.cumsum(counts)[:-1])
+        self.method: ParcelMethod = method
+        self.centroids_mm: dict[str, Float64] = {}
+        parcels: list[tuple[str, int]] = []
+        self.vertex_parcel = np.full(len(keys), -1, np.int64)
+        start = 0
+        for hemisphere, of_hemisphere in zip(hemispheres, halves, strict=True):
+            used, self.centroids_mm[hemisphere] = parcel_centroids(
+                of_hemisphere, spheres[hemisphere]
+            )
+            inside = np.flatnonzero(of_hemisphere > 0)
+            number = len(parcels) + np.searchsorted(used, of_hemisphere[inside])
+            self.vertex_parcel[start + inside] = number
+            parcels += [(hemisphere, int(key)) for key in used]
+            start += len(of_hemisphere)
+        self.parcels = tuple(parcels)
+        self.n_vertices = len(parcels)
+
+    def assign(self, rotations: Mapping[str, npt.ArrayLike]) -> Index:
+        """Return the source parcel of every parcel; see `spin_parcels`."""
+        return spin_parcels(self.centroids_mm, rotations, self.method)
+
+    def means(self, values: npt.NDArray[np.floating]) -> Float64:
+        """Return the mean of (n_vertices,) values over the vertices of each parcel that have one.
+
+        NaN for a parcel without any.
+        """
+        inside = (self.vertex_parcel >= 0) & ~np.isnan(values)
+        parcel = self.vertex_parcel[inside]
+        total = np.bincount(parcel, values[inside], self.n_vertices)
+        n = np.bincount(parcel, minlength=self.n_vertices)
+        means = np.full(self.n_vertices, np.nan)
+        np.divide(total, n, out=means, where=n > 0)
+        return means
+
+
 def hungarian_assignment(distance_mm: Float64) -> Index:
     """Return the assignment of columns to rows with the smallest sum of distances.
 
