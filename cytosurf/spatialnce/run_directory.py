@@ -62,12 +62,26 @@ def claim(directory: Path, config: TrainConfig) -> None:
 def add_session(
     directory: Path, config: TrainConfig, step: int, device: torch.device, world_size: int
 ) -> None:
-    """Note in ``run.json`` that training begins or goes on, where, and with what."""
-    path = directory / RUN
+    """Note in ``run.json`` that training begins or goes on, where, and with what.
+
+    Raises
+    ------
+    InputError
+        If it goes on with other data than it began with.
+    """
+    path, data = directory / RUN, provenance(config)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        record = {"schema": 1, "data": provenance(config.source), "sessions": []}
+        record = {"schema": 1, "data": data, "sessions": []}
+    changed = [name for name in data if record["data"].get(name) != data[name]]
+    if changed:
+        raise InputError(
+            f"--out {directory}",
+            f"a training on other content of {', '.join(changed)}",
+            "the same data throughout",
+            "Put the data back, or choose another --out.",
+        )
     session = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "from_step": step,

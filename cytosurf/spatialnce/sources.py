@@ -17,6 +17,7 @@ from cytosurf.spatialnce.config import (
     SectionConfig,
     SourceConfig,
     SubsetConfig,
+    TrainConfig,
 )
 
 SAMPLED_PIXELS = 2**26  # for the mean and SD of grey values
@@ -113,21 +114,25 @@ def grey_statistics(
     return mean.astype(np.float32), np.where(sd > 1e-6, sd, 1).astype(np.float32)
 
 
-def provenance(config: SourceConfig) -> dict[str, Any]:
-    """Return what identifies the data of a source: hashes of files, from manifests where known."""
-    if isinstance(config, BigBrainConfig):
+def provenance(config: TrainConfig) -> dict[str, Any]:
+    """Return what identifies the data of a training: hashes of files, from manifests where known.
+
+    Of sections, the table of points stands for all: they may be too large to hash.
+    """
+    source, exclude = config.source, config.subset.exclude
+    found: dict[str, Any] = {} if exclude is None else {str(exclude): file_sha256(exclude)}
+    if isinstance(source, BigBrainConfig):
         from cytosurf import data
 
         known = data.sources()
-        return {
-            name: {
+        for name in ("bigbrainwarp", "staining-profiles", "gradients"):
+            found[name] = {
                 file.name: file.content_sha256 or "+".join(u.sha256 for u in file.upstream)
                 for file in known[name].files
             }
-            for name in ("bigbrainwarp", "staining-profiles", "gradients")
-        }
-    path = config.points if isinstance(config, SectionConfig) else config.path
-    return {str(path): file_sha256(path)}
+        return found
+    path = source.points if isinstance(source, SectionConfig) else source.path
+    return {str(path): file_sha256(path), **found}
 
 
 def _check_buffer(source: PatchSource, buffer_mm: float) -> None:

@@ -143,6 +143,15 @@ def test_another_configuration_or_another_folder_is_refused(patches, whole, tmp_
         train(options(patches), tmp_path)
 
 
+def test_a_training_does_not_go_on_with_other_data(tmp_path):
+    """The file has the same name and another content."""
+    path = write_patches(tmp_path)
+    train(options(path), tmp_path / "run", on_record=stop_at(2))
+    write_patches(tmp_path, n=50)
+    with pytest.raises(InputError, match=r"other content of .*patches\.npz"):
+        train(options(path), tmp_path / "run")
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_an_update_that_is_not_finite_is_skipped(patches, tmp_path, monkeypatch, bad):
     """Weights, momenta and running statistics stay; it is counted; training goes on."""
