@@ -166,7 +166,7 @@ def train_command(
     """
     import json
 
-    from cytosurf.spatialnce.config import read_config
+    from cytosurf.spatialnce.config_files import read_config
     from cytosurf.spatialnce.throughput import bench_train
 
     with naming_options(("steps",)):

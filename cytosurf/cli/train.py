@@ -28,7 +28,7 @@ def train_command(
     Example: cytosurf train pipelines/spatialnce_bigbrain/config.yaml --out spatialnce
     --set loss.sigma_mm=5
     """
-    from cytosurf.spatialnce.config import config_text, read_config
+    from cytosurf.spatialnce.config_files import config_text, read_config
 
     checked = read_config(config, changes)
     if show_config:

@@ -14,7 +14,8 @@ from cytosurf.errors import InputError
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.embedding_writing import EmbeddingChunk, write_embeddings
 from cytosurf.histology.source import PatchSource
-from cytosurf.spatialnce.config import SourceConfig, changed_source
+from cytosurf.spatialnce.config import SourceConfig
+from cytosurf.spatialnce.config_files import changed_source
 from cytosurf.spatialnce.model import PatchModel, load_model
 from cytosurf.spatialnce.run_directory import model_directory
 from cytosurf.spatialnce.sources import open_source

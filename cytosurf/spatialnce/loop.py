@@ -26,7 +26,8 @@ from cytosurf.spatialnce.checkpoint import (
     tidy,
     write_weights,
 )
-from cytosurf.spatialnce.config import TrainConfig, make_config
+from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.gather import ranks_of
 from cytosurf.spatialnce.metrics import MetricsFile, Phases, TensorBoard, peak_memory_mb
 from cytosurf.spatialnce.model import description, new_model

@@ -13,7 +13,8 @@ from cytosurf._version import __version__
 from cytosurf.errors import InputError
 from cytosurf.histology.source import PatchSource
 from cytosurf.spatialnce.checkpoint import CONFIG, load_weights
-from cytosurf.spatialnce.config import TrainConfig, make_config
+from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.encoders import build_encoder
 from cytosurf.spatialnce.projection import PROJECTION, projection_head
 from cytosurf.spatialnce.sources import grey_statistics

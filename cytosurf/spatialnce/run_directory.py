@@ -23,7 +23,8 @@ import torch
 
 from cytosurf.compute.files import write_text
 from cytosurf.errors import InputError
-from cytosurf.spatialnce.config import TrainConfig, config_text, read_config
+from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.config_files import config_text, read_config
 from cytosurf.spatialnce.sources import provenance
 
 CONFIG, RUN, CHECKPOINTS, MODEL = "config.yaml", "run.json", "checkpoints", "model"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cytosurf.runs.options import read_options
-from cytosurf.spatialnce.config import read_config
+from cytosurf.spatialnce.config_files import read_config
 
 PIPELINE = Path(__file__).resolve().parents[2] / "pipelines" / "spatialnce_bigbrain"
 MODELS = {

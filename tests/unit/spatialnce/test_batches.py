@@ -9,7 +9,8 @@ import torch
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.histology.profiles import ProfileSource
 from cytosurf.spatialnce.batches import StepBatches, batches
-from cytosurf.spatialnce.config import SubsetConfig, make_config
+from cytosurf.spatialnce.config import SubsetConfig
+from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.sources import grey_statistics, open_source, training_part
 from tests.unit.spatialnce.toy_training import options, write_patches
 
