@@ -1,9 +1,11 @@
-"""Benchmarks: spins, refits and spin assignment against the programs that people use now."""
+"""Benchmarks: spins, refits, spin assignment and resampling against programs in use now."""
 
 from cytosurf.bench.assign import AssignBench, AssignTiming, bench_assign
 from cytosurf.bench.conditions import Conditions
 from cytosurf.bench.decoder import DecoderBench, SetAccuracy, Tolerances, bench_decoder
 from cytosurf.bench.embedding import EmbeddingBench, bench_embedding
+from cytosurf.bench.parity import Parity, ParityBench, bench_parity
+from cytosurf.bench.resample import ResampleBench, ResampleTiming, bench_resample
 from cytosurf.bench.shares import EngineCost
 from cytosurf.bench.spins import SpinsBench, bench_spins
 from cytosurf.bench.tables import show, to_json
@@ -15,12 +17,18 @@ __all__ = [
     "DecoderBench",
     "EmbeddingBench",
     "EngineCost",
+    "Parity",
+    "ParityBench",
+    "ResampleBench",
+    "ResampleTiming",
     "SetAccuracy",
     "SpinsBench",
     "Tolerances",
     "bench_assign",
     "bench_decoder",
     "bench_embedding",
+    "bench_parity",
+    "bench_resample",
     "bench_spins",
     "show",
     "to_json",

@@ -12,15 +12,19 @@ from cytosurf.bench.assign import AssignBench
 from cytosurf.bench.conditions import Conditions
 from cytosurf.bench.decoder import DecoderBench
 from cytosurf.bench.embedding import EmbeddingBench
+from cytosurf.bench.parity import ParityBench
+from cytosurf.bench.resample import ResampleBench
 from cytosurf.bench.spins import PREDICTED_SPINS, SpinsBench
 from cytosurf.errors import CytosurfError
 
 SCHEMA = 1
-Outcome = AssignBench | DecoderBench | EmbeddingBench | SpinsBench
+Outcome = AssignBench | DecoderBench | EmbeddingBench | ParityBench | ResampleBench | SpinsBench
 _NAMES = {
     AssignBench: "assign",
     DecoderBench: "decoder",
     EmbeddingBench: "embedding",
+    ParityBench: "parity",
+    ResampleBench: "resample",
     SpinsBench: "spins",
 }
 
@@ -49,7 +53,7 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
+    outcome : Outcome
         What was measured.
     as_json : bool
         Print JSON alone, in place of a table.
@@ -72,7 +76,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
+    outcome : Outcome
         What was measured.
 
     Returns
@@ -91,7 +95,7 @@ def sheet(outcome: Any) -> Sheet:
 
     Parameters
     ----------
-    outcome : AssignBench, DecoderBench, EmbeddingBench or SpinsBench
+    outcome : Outcome
         What was measured.
     """
     raise TypeError(type(outcome))
@@ -198,6 +202,52 @@ def _(outcome: SpinsBench) -> Sheet:
 
 def _pair(cpu_s: float, wall_s: float | None) -> tuple[str, str]:
     return f"{cpu_s:.1f}", _number(wall_s, ".1f")
+
+
+@sheet.register
+def _(outcome: ParityBench) -> Sheet:
+    rows = tuple(
+        (
+            f"{c.source} to {c.target}",
+            f"{c.method}{', masked' if c.masked else ''}",
+            f"{c.n_vertices:,}",
+            f"{c.p999_sd:.1e}",
+            f"{c.n_above}",
+            ", ".join(f"{n} {name}" for name, n in c.causes.items() if n) or "none",
+            f"{c.largest_sd:.1e}",
+            f"{c.n_labels}",
+        )
+        for c in outcome.comparisons
+    )
+    columns = (
+        *("route", "method", "vertices", "99.9th percentile, SD", "above 1e-4 SD", "causes"),
+        *("largest, SD", "labels that differ"),
+    )
+    title = f"White noise against Connectome Workbench {outcome.workbench}"
+    return Sheet(f"{title}, hemisphere {outcome.hemisphere}", columns, rows)
+
+
+@sheet.register
+def _(outcome: ResampleBench) -> Sheet:
+    rows = [
+        (
+            t.work,
+            f"{t.n_maps:,}",
+            *(f"{value:,.2f}" for value in (t.ours.wall_s, t.peer.wall_s)),
+            *(f"{value:,.2f}" for value in (t.ours.cpu_s, t.peer.cpu_s)),
+            f"{t.wall_ratio:,.1f}",
+            f"{t.cpu_ratio:,.1f}",
+        )
+        for t in outcome.timings
+    ]
+    rows.append(("weights, computed once", "", "", "", f"{outcome.weights_s:.2f}", "", "", ""))
+    rows.append(("imports, in no other figure", "", f"{outcome.import_s:.2f}", *[""] * 5))
+    columns = (
+        *("work", "maps", "s by the clock", "wb_command's", "CPU s", "wb_command's CPU s"),
+        *("times faster by the clock", "by CPU time"),
+    )
+    title = f"Carrying maps by {outcome.method} resampling, {outcome.source} to {outcome.target}"
+    return Sheet(f"{title}, Workbench {outcome.workbench}", columns, tuple(rows))
 
 
 def _number(value: float | None, form: str) -> str:

@@ -196,3 +196,32 @@ def loss_command(
             samples=samples, memory_samples=memory_samples, width=width, device=device, seed=seed
         )
     typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())
+
+
+@app.command("resample")
+def resample_command(
+    source: Annotated[str, typer.Option("--from", help="Space of the maps.")] = "bigbrain-164k",
+    target: Annotated[str, typer.Option("--to", help="Space that one step joins.")] = "fsLR-164k",
+    method: Annotated[str, typer.Option(help="barycentric or adaptive.")] = "barycentric",
+    columns: Annotated[int, typer.Option(help="Maps in one file.")] = 200,
+    files: Annotated[int, typer.Option(help="Files of one map.")] = 200,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Compare results, on all routes, in place of times.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the maps.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """Time of carrying maps to another mesh beside wb_command, reading and writing included.
+
+    With --parity: how much the results differ, and why. Exit code 1 if a promise is not kept.
+
+    Example: cytosurf bench resample --from fsLR-164k --to fsLR-32k --method adaptive
+    """
+    from cytosurf.bench import bench_parity, bench_resample, show
+
+    if parity:
+        show(bench_parity(seed=seed), as_json=as_json)
+        return
+    with naming_options(("method", "columns", "files", "target"), {"target": "to"}):
+        outcome = bench_resample(source, target, method, columns=columns, files=files, seed=seed)
+    show(outcome, as_json=as_json)

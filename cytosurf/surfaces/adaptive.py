@@ -69,11 +69,7 @@ def adaptive_weights(
     target_mm2 = _checked_areas(target_areas, target_sphere, "target areas")
     forward = barycentric_weights(source_sphere, target_sphere)
     around = sparse.csr_array(barycentric_weights(target_sphere, source_sphere).T)
-    n_missing = _pattern(around).sum(axis=1) - _pattern(around).multiply(_pattern(forward)).sum(
-        axis=1
-    )
-    finer_target = n_missing < 0.5
-    chosen = _scaled(forward, rows=finer_target) + _scaled(around, rows=~finer_target)
+    chosen = chosen_rows(forward, around)
     spread_mm2 = target_mm2 @ chosen
     given_mm2 = np.divide(
         source_mm2, spread_mm2, out=np.zeros_like(source_mm2), where=spread_mm2 > 0
@@ -84,6 +80,23 @@ def adaptive_weights(
     weights.eliminate_zeros()
     weights.sort_indices()
     return weights
+
+
+def chosen_rows(forward: sparse.csr_array, around: sparse.csr_array) -> sparse.csr_array:
+    """Return for each target the row of `forward` if it has all that `around` has, else of that.
+
+    Parameters
+    ----------
+    forward : (n_target, n_source) scipy.sparse.csr_array
+        Barycentric weights from source to target.
+    around : (n_target, n_source) scipy.sparse.csr_array
+        Those from target to source, transposed.
+    """
+    n_shared = _pattern(around).multiply(_pattern(forward)).sum(axis=1)
+    finer_target = np.diff(around.indptr) - n_shared < 0.5
+    return sparse.csr_array(_scaled(forward, rows=finer_target)) + _scaled(
+        around, rows=~finer_target
+    )
 
 
 def nearest_weights(source_sphere: Mesh, target_sphere: Mesh) -> sparse.csr_array:

@@ -129,4 +129,53 @@ EMBEDDING = outcome(
     n_checked=WHOLE,
     n_different=WHOLE,
 )
-OF = {"assign": ASSIGN, "decoder": DECODER, "embedding": EMBEDDING, "spins": SPINS}
+COMPARISON = fields(
+    source=TEXT,
+    target=TEXT,
+    method=TEXT,
+    masked={"type": "boolean"},
+    n_vertices=WHOLE,
+    p999_sd=NUMBER,
+    largest_sd=NUMBER,
+    n_above=WHOLE,
+    causes={"type": "object", "additionalProperties": WHOLE},
+    n_reached=WHOLE,
+    n_labels=WHOLE,
+    n_ties=WHOLE,
+)
+PARITY = outcome(
+    "parity",
+    workbench=TEXT,
+    hemisphere=TEXT,
+    comparisons={"type": "array", "items": COMPARISON},
+)
+SECONDS = fields(wall_s=NUMBER, cpu_s=NUMBER)
+RESAMPLE = outcome(
+    "resample",
+    workbench=TEXT,
+    source=TEXT,
+    target=TEXT,
+    method=TEXT,
+    import_s=NUMBER,
+    weights_s=NUMBER,
+    timings={
+        "type": "array",
+        "items": fields(
+            work=TEXT,
+            n_maps=WHOLE,
+            ours=SECONDS,
+            peer=SECONDS,
+            wall_ratio=NUMBER,
+            cpu_ratio=NUMBER,
+            least=NUMBER,
+        ),
+    },
+)
+OF = {
+    "assign": ASSIGN,
+    "decoder": DECODER,
+    "embedding": EMBEDDING,
+    "parity": PARITY,
+    "resample": RESAMPLE,
+    "spins": SPINS,
+}

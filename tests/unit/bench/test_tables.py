@@ -10,9 +10,12 @@ from cytosurf.bench.assign import AssignBench, AssignTiming
 from cytosurf.bench.conditions import Conditions
 from cytosurf.bench.decoder import DecoderBench, SetAccuracy, Tolerances
 from cytosurf.bench.embedding import EmbeddingBench
+from cytosurf.bench.parity import Parity, ParityBench
+from cytosurf.bench.resample import ResampleBench, ResampleTiming
 from cytosurf.bench.shares import EngineCost
 from cytosurf.bench.spins import SpinsBench
 from cytosurf.bench.tables import sheet, show, to_json
+from cytosurf.bench.workbench import Cost
 from cytosurf.errors import CytosurfError
 from tests.unit.bench.schemas import OF
 
@@ -84,18 +87,63 @@ EMBEDDING = EmbeddingBench(
     n_different=0,
     conditions=WHERE,
 )
+PARITY = ParityBench(
+    "1.5.0",
+    "L",
+    (
+        Parity("bigbrain-164k", "fsLR-164k", "adaptive", True, 155_849, 3.3e-5, 0.53, 71,
+               {"edge": 66, "sliver": 0, "scarce": 4, "remnant": 1}, 1, 2, 2),
+        Parity("fsLR-164k", "fsLR-32k", "barycentric", False, 32_492, 1.6e-5, 2.7e-5, 0,
+               {"edge": 0, "sliver": 0, "remnant": 0}, 0, 0, 0),
+    ),
+    WHERE,
+)  # fmt: skip
+RESAMPLE = ResampleBench(
+    "1.5.0",
+    "bigbrain-164k",
+    "fsLR-164k",
+    "barycentric",
+    0.75,
+    0.5,
+    (
+        ResampleTiming("one map", 1, Cost(0.25, 0.125), Cost(2.5, 2.0), 10.0, 16.0, 1),
+        ResampleTiming("many files", 200, Cost(5.0, 6.0), Cost(500.0, 450.0), 100.0, 75.0, 20),
+    ),
+    WHERE,
+)
 NOT_MEASURED = (
     *("single", "peer", "beside_peer", "ratio", "score_difference", "start_cpu_s"),
     *("scaling_wall", "scaling_cpu", "peak_memory_mb"),
 )
 ALONE = replace(SPINS, **dict.fromkeys(NOT_MEASURED))
-ALL = [ASSIGN, DECODER, SPINS, ALONE, EMBEDDING, replace(EMBEDDING, peak_memory_mb=None)]
+ALL = [
+    PARITY,
+    RESAMPLE,
+    ASSIGN,
+    DECODER,
+    SPINS,
+    ALONE,
+    EMBEDDING,
+    replace(EMBEDDING, peak_memory_mb=None),
+]
 WRONG = [
     (replace(ASSIGN, timings=(replace(ASSIGN.timings[1], n_different=3),)), "a tree, mirrored"),
     (replace(DECODER, tolerances=Tolerances(max_f1=1e-4)), "hist: largest macro-F1 difference"),
     (replace(DECODER, sets=(replace(DECODER.sets[0], n_unconverged=1),)), "hist: 1 fits did not"),
     (replace(SPINS, score_difference=0.1), "macro-F1 of a spin is 0.1 from that of scikit-learn"),
     (replace(SPINS, same_scores=False), "other scores the second time"),
+    (
+        replace(RESAMPLE, timings=(replace(RESAMPLE.timings[1], wall_ratio=19.0),)),
+        "many files: 19.0 times as fast as wb_command, promised 20",
+    ),
+    (
+        replace(PARITY, comparisons=(replace(PARITY.comparisons[0], p999_sd=2e-4),)),
+        "fsLR-164k, adaptive, masked: the 99.9th percentile is 2.0e-04 SD",
+    ),
+    (
+        replace(PARITY, comparisons=(replace(PARITY.comparisons[1], n_above=2),)),
+        "fsLR-32k, barycentric, not masked: 2 vertices differ for no known reason",
+    ),
     (replace(EMBEDDING, n_different=3), "3 of 50 vertices did not take the nearest point"),
 ]
 
@@ -134,6 +182,19 @@ def test_tables_show_the_figures():
     assert spins.columns == (
         *("", "cytosurf", "in one process", "beside scikit-learn", "scikit-learn"),
     )
+
+
+def test_tables_of_resampling_show_the_figures():
+    """Times, ratios, percentiles and causes stand under their heads."""
+    one, many, weights, imports = sheet(RESAMPLE).rows
+    assert one == ("one map", "1", "0.25", "2.50", "0.12", "2.00", "10.0", "16.0")
+    assert many[-2:] == ("100.0", "75.0")
+    assert weights[4] == "0.50"
+    assert imports[2] == "0.75"
+    masked, plain = sheet(PARITY).rows
+    assert masked[1:6] == ("adaptive, masked", "155,849", "3.3e-05", "71",
+                           "66 edge, 4 scarce, 1 remnant")  # fmt: skip
+    assert plain[5] == "none"
 
 
 def test_no_gap_is_shown_where_nothing_differs():
