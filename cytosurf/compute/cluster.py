@@ -16,18 +16,24 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from cytosurf.compute.progress import Progress
-from cytosurf.compute.slurm import is_address, read_slurm_options, start_slurm_cluster
+from cytosurf.compute.slurm import (
+    WORKER_TIMEOUT,
+    is_address,
+    read_slurm_options,
+    start_slurm_cluster,
+)
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 5.0
+POLL_SECONDS = 0.5
 # Tasks that wait or run at any time: enough for each thread to have its next one at hand, and for
 # a cluster that grows to ask for as many workers as there is work.
 SMALLEST_WINDOW = 1024
@@ -68,7 +74,8 @@ def run_on_dask(
         If Dask is not installed, the scheduler cannot be reached, the file is no description of
         Slurm jobs, or a worker has other versions than this process.
     CytosurfError
-        If a task ended its worker time and again, or the scheduler was lost.
+        If a task ended its worker time and again, the scheduler was lost, or no worker came in
+        the time that is given to them (``worker_timeout`` of the file, a day otherwise).
 
     Warns
     -----
@@ -87,7 +94,8 @@ def run_on_dask(
         if not client.nthreads():
             message = f"{where}: there is no worker yet. Waiting for the first one."
             warnings.warn(message, CytosurfWarning, stacklevel=2)
-        for result in _results(client, function, tasks, where):
+        wait = partial(_wait_for_a_worker, client, _worker_timeout(scheduler), where)
+        for result in _results(client, function, tasks, where, wait):
             bar.advance()
             yield result
 
@@ -179,11 +187,19 @@ def _need_dask(scheduler: str) -> None:
 
 
 def _n_threads(client: Any) -> int:
-    return sum(client.nthreads().values())
+    """Return how many threads the workers have; none where the scheduler is lost."""
+    try:
+        return sum(client.nthreads().values())
+    except OSError:  # what became of the scheduler, the tasks will tell
+        return 0
 
 
 def _results(
-    client: Any, function: Callable[[Task], Result], tasks: Sequence[Task], where: str
+    client: Any,
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    where: str,
+    wait: Callable[[Any], None],
 ) -> Iterator[Result]:
     import dask
     from distributed import as_completed
@@ -203,12 +219,34 @@ def _results(
         n_sent += len(new)
         return [client.submit(_call, shared, task, here, where, pure=False) for task in new]
 
-    running = as_completed(more(0), loop=client.loop)
+    # Tasks first: a cluster that adapts asks for workers when there is work.
+    first = more(0)
+    wait(first[0])
+    running = as_completed(first, loop=client.loop)
     for future in running:
         result = _result_of(future, where)
         future.release()
         running.update(more(running.count()))
         yield result
+
+
+def _worker_timeout(scheduler: str) -> float:
+    return WORKER_TIMEOUT if is_address(scheduler) else read_slurm_options(scheduler).worker_timeout
+
+
+def _wait_for_a_worker(client: Any, timeout_s: float, where: str, task: Any) -> None:
+    """Return when there is a worker, or `task` has ended without one: the scheduler was lost."""
+    end = time.monotonic() + timeout_s
+    while task.status == "pending" and not _n_threads(client):
+        left = end - time.monotonic()
+        if left <= 0:
+            raise CytosurfError(
+                f"{where}: no worker came within {timeout_s:g} seconds. Look at the queue (squeue "
+                "--me) and at what the jobs or workers wrote; a YAML file of Slurm jobs asks for "
+                "more patience with worker_timeout. What is finished stays: the same command goes "
+                "on from there."
+            )
+        time.sleep(min(left, POLL_SECONDS))
 
 
 def _result_of(future: Any, where: str) -> Any:

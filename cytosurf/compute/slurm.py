@@ -32,7 +32,9 @@ ONE_THREAD = (
     "export NUMBA_NUM_THREADS=1",
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-]+:\d+|[a-z]+://.+")
-_NOT_OF_A_JOB = {"n_workers", "adapt", "allowed_failures"}
+_NOT_OF_A_JOB = {"n_workers", "adapt", "worker_timeout", "allowed_failures"}
+# Seconds after which nobody waits for the first worker any more.
+WORKER_TIMEOUT = 86_400.0
 
 
 class Adapt(BaseModel):
@@ -79,6 +81,8 @@ class SlurmOptions(BaseModel):
         ``#SBATCH`` options to add, and to leave out.
     worker_extra_args : tuple of str
         Further arguments of ``dask worker``, such as ``--lifetime``.
+    worker_timeout : float
+        Seconds to wait for the first worker, a day if left out: jobs may queue for long.
     death_timeout : int
         Seconds after which workers without a scheduler end.
     allowed_failures : int
@@ -104,6 +108,7 @@ class SlurmOptions(BaseModel):
     job_extra_directives: tuple[str, ...] = ()
     job_directives_skip: tuple[str, ...] = ()
     worker_extra_args: tuple[str, ...] = ()
+    worker_timeout: Annotated[float, Field(gt=0)] = WORKER_TIMEOUT
     death_timeout: Annotated[int, Field(ge=1)] = 300
     allowed_failures: Annotated[int, Field(ge=0)] = 10
     scheduler_options: dict[str, Any] = {}

@@ -197,6 +197,16 @@ class TestRunOnDask:
             ):
                 list(run_on_dask(abs, [1, 2], scheduler=address))
 
+    def test_no_worker_ever(self, monkeypatch):
+        """Is waited for as long as is said, then there is a message that says where to look."""
+        monkeypatch.setattr(module, "WORKER_TIMEOUT", 0.3)
+        with (
+            LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
+            pytest.warns(CytosurfWarning, match="no worker yet"),
+            pytest.raises(CytosurfError, match=r"no worker came within 0\.3 seconds.*squeue"),
+        ):
+            list(run_on_dask(abs, [1, 2], scheduler=empty.scheduler_address))
+
 
 class TestCluster:
     """What is asked of a cluster before work begins."""
@@ -253,6 +263,24 @@ def fake_slurm(folder):
         path = Path(folder) / name
         path.write_text(f"#!/bin/bash\n{line}\n")
         path.chmod(0o755)
+
+
+def test_slurm_jobs_that_never_start(tmp_path, monkeypatch):
+    """The file says how long they may queue."""
+    pytest.importorskip("dask_jobqueue", reason="needs the extra 'cluster'")
+    fake_slurm(tmp_path)
+    (tmp_path / "sbatch").write_text('#!/bin/bash\necho "Submitted batch job 7"\n')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    path = tmp_path / "cluster.yaml"
+    path.write_text(
+        "{cores: 1, memory: 1GB, walltime: '00:05:00', n_workers: 1, worker_timeout: 0.3,"
+        f" scheduler_options: {{host: 127.0.0.1}}, local_directory: {tmp_path}}}"
+    )
+    with (
+        pytest.warns(CytosurfWarning, match="no worker yet"),
+        pytest.raises(CytosurfError, match=r"within 0\.3 seconds.* worker_timeout"),
+    ):
+        list(run_on_dask(operator.neg, range(3), scheduler=str(path)))
 
 
 def test_slurm_jobs(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from cytosurf.errors import InputError
-from cytosurf.runs import lock
+from cytosurf.runs import add_to_run, lock, merge_into_run
 from cytosurf.runs.lock import check_unlocked, locked
 
 HOLD = """
@@ -146,3 +146,14 @@ class TestCheckUnlocked:
         """What is no lock locks nothing."""
         left.write_text("[1")
         check_unlocked(left.parent)
+
+
+def test_sessions_of_a_run(finished, run_toy):
+    """Decoding again, more spins and merging are refused while another session is at work."""
+    there = finished.directory
+    with locked(there):
+        for session in (add_to_run, merge_into_run):
+            with pytest.raises(InputError, match="at work since"):
+                session(there, *([9] if session is add_to_run else []))
+        with pytest.raises(InputError, match="at work since"):
+            run_toy(there, spins=9)
