@@ -206,7 +206,7 @@ class TrainConfig(_Model):
 
     source: SourceConfig
     steps: Annotated[int, Field(ge=0)]
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     subset: SubsetConfig = SubsetConfig()
     batch: BatchConfig = BatchConfig()
     augment: AugmentConfig = AugmentConfig()

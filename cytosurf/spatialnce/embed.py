@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cytosurf.compute.progress import Progress
 from cytosurf.errors import InputError
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.embedding_writing import EmbeddingChunk, write_embeddings
@@ -30,7 +31,6 @@ def embed_patches(
     changes: Iterable[str] = (),
     layer: str = "encoder",
     batch_size: int = 1024,
-    on_patches: Callable[[int, int], None] | None = None,
 ) -> EmbeddingTable:
     """Write the features of all patches of a source as a table of embeddings.
 
@@ -48,8 +48,6 @@ def embed_patches(
         Features of the encoder, or what the loss saw.
     batch_size : int, optional
         Patches at a time.
-    on_patches : callable, optional
-        Called with the number of patches done and of all.
 
     Returns
     -------
@@ -73,9 +71,10 @@ def embed_patches(
     directory = model_directory(Path(model))
     trained, config, stored = load_model(directory)
     source = _source(changed_source(config, changes), tuple(stored["shape"]), directory)
-    chunks = embedded(trained, source, layer, batch_size, on_patches)
     name = f"{directory} ({layer}, step {stored['step']})"
-    return write_embeddings(out, chunks, space=source.space, source=name)
+    with Progress("Patches", len(source.ids), "patches") as bar:
+        chunks = embedded(trained, source, layer, batch_size, bar.advance)
+        return write_embeddings(out, chunks, space=source.space, source=name)
 
 
 def embedded(
@@ -83,14 +82,16 @@ def embedded(
     source: PatchSource,
     layer: str = "encoder",
     batch_size: int = 1024,
-    on_patches: Callable[[int, int], None] | None = None,
+    on_patches: Callable[[int], None] | None = None,
 ) -> Iterator[EmbeddingChunk]:
     """Give the features of all patches of a source, some at a time, without changing the model.
 
     Parameters
     ----------
-    model, source, layer, batch_size, on_patches
+    model, source, layer, batch_size
         As of `embed_patches`.
+    on_patches : callable, optional
+        Called with the number of patches of each chunk when it is taken up.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     n = len(source.ids)
@@ -101,7 +102,7 @@ def embedded(
         features = _features(model, images, layer)
         yield EmbeddingChunk(source.coordinates_mm[rows], features.numpy(), source.ids[rows])
         if on_patches is not None:
-            on_patches(int(rows[-1]) + 1, n)
+            on_patches(len(rows))
 
 
 @torch.no_grad()

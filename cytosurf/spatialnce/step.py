@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cytosurf.spatialnce.batches import Batch
 from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.gather import ranks_of
 from cytosurf.spatialnce.gradcache import two_pass_step
 from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce
 from cytosurf.spatialnce.metrics import Phases
@@ -68,7 +69,8 @@ def update(
     phases : Phases
         Clock of the parts of the step.
     """
-    torch.manual_seed(int(stream(config.seed, step, MODEL).integers(2**62)))
+    # Dropout differs between processes, which hold different patches.
+    torch.manual_seed(int(stream(config.seed, step, MODEL).integers(2**62)) + ranks_of().index)
     for group in optimiser.param_groups:
         group["lr"] = rate(config, step)
     device = next(model.parameters()).device

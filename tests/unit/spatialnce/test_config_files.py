@@ -25,6 +25,7 @@ TEXT = "source: {kind: bigbrain, side: 5}\nsteps: 3\nloss: {sigma_mm: 4}\n"
         ({"batch": {"size": 1}}, "batch.size: found 1"),
         ({"optimiser": {"name": "lamb"}}, "optimiser.name: found 'lamb'"),
         ({"precision": "float16"}, "precision"),
+        ({"seed": 2**64}, "seed"),
         ({"batch": 7}, "batch: found 7"),
         ({"source": {"kind": "arrays", "path": "a", "space": "mni"}}, "source.space: found 'mni'"),
     ],
