@@ -18,6 +18,7 @@ from cytosurf.report.formatting import listed, number
 from cytosurf.report.methods import methods
 from cytosurf.report.page_tables import PageTable
 from cytosurf.report.selection import circular_sets, names_with_role
+from cytosurf.report.spin_quality import spin_quality
 from cytosurf.surfaces.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, 
         "folds_figure": page_figures.folds(record),
         "differences_table": page_tables.differences(record),
         "variants_table": page_tables.variants(record),
-        "spin_quality": _spin_quality(record),
+        "quality_table": spin_quality(record),
         "one_hemisphere": len(record.hemispheres) == 1,
         "spins_table": page_tests.spin_tests(record),
         "spin_notes": page_tests.spin_notes(record),
@@ -156,22 +157,6 @@ def _texts(record: RunRecord, key: str) -> list[str]:
     """Return the warnings or notes of a run; what a joined set repeats of its parts is left out."""
     texts = [str(text) for text in record.info.get(key) or []]
     return [text for text in texts if text.partition(": ")[2] not in texts]
-
-
-def _spin_quality(record: RunRecord) -> list[str]:
-    """Return what the spins did to the labels, one sentence for each rotation policy."""
-    quality = (record.results.get("spin_test") or {}).get("quality") or {}
-    return [
-        f"{policy.capitalize()} rotations: after a spin {_share(shares['kept'])} of the vertices "
-        "in the mask carried a label; on the others the medial wall, or cortex without a label, "
-        f"had come to lie. The labels came from {_share(shares['distinct'])} of all vertices, "
-        "because one vertex can be the nearest of several."
-        for policy, shares in quality.items()
-    ]
-
-
-def _share(values: Mapping[str, float]) -> str:
-    return f"{100 * values['mean']:.1f} % on average (at least {100 * values['min']:.1f} %)"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -32,8 +32,11 @@ def spins_paragraph(record: RunRecord, cite: Citations) -> str:
         Collects the references.
     """
     tests = record.nulls
-    seed = (record.results.get("spin_test") or {}).get("seed", record.config.get("seed", 0))
+    spin_test = record.results.get("spin_test") or {}
+    seed = spin_test.get("seed", record.config.get("seed", 0))
     n_spins = max(len(test.null) for test in tests)
+    if spin_test.get("filter"):
+        n_spins = spin_test["n_spins"]
     text = (
         f"Significance was assessed by one-sided spin tests {cite('AlexanderBloch2018')}: the "
         "labels, with the medial wall, were rotated on the sphere by "
@@ -81,6 +84,15 @@ def _further_sentences(record: RunRecord, cite: Citations) -> list[str]:
     """Say how spins ended early, what was corrected over what, and what else was asked of them."""
     tests, spin_test = record.nulls, record.results.get("spin_test") or {}
     sentences = []
+    left_out = spin_test.get("filter")
+    if left_out:
+        numbers = (f"{n:,} {policy}" for policy, n in left_out["n_left_out"].items())
+        sentences.append(
+            "Rotations that changed distances along the cortex by more than "
+            f"{100 * left_out['max_distortion']:g} % on average (mean relative change over random "
+            f"pairs of vertices) were left out, {listed(list(numbers))} ones of "
+            f"{spin_test['n_spins']:,} each; the limit was set before any rotation was scored."
+        )
     stopping = spin_test.get("stopping")
     if stopping:
         sentences.append(
