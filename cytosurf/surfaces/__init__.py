@@ -38,10 +38,14 @@ if TYPE_CHECKING:
     from cytosurf.surfaces.spheres import are_mirrored, check_sphere
     from cytosurf.surfaces.templates import greyordinate_mask, load_mesh, surfaces_of
     from cytosurf.surfaces.volume import sample_volume
+    from cytosurf.surfaces.volume_files import map_volume
     from cytosurf.surfaces.volume_labels import labels_from_loadings, sample_labels
+    from cytosurf.surfaces.volume_map import map_to_labels, volume_to_labels, volume_to_map
+    from cytosurf.surfaces.volume_warp import DisplacementField, read_warp
 
 __all__ = [
     "HEMISPHERES",
+    "DisplacementField",
     "Mesh",
     "Parcellation",
     "Space",
@@ -61,6 +65,8 @@ __all__ = [
     "labels_from_surface_image",
     "load_mesh",
     "map_files",
+    "map_to_labels",
+    "map_volume",
     "masked_weights",
     "midsurface_areas",
     "nearest_weights",
@@ -68,6 +74,7 @@ __all__ = [
     "read_map",
     "read_mesh",
     "read_parcellation",
+    "read_warp",
     "resample",
     "resample_labels",
     "route",
@@ -76,6 +83,8 @@ __all__ = [
     "spheres_used",
     "surfaces_of",
     "to_surface_image",
+    "volume_to_labels",
+    "volume_to_map",
     "write_map",
     "write_mesh",
     "write_parcellation",
@@ -112,6 +121,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "spheres": ["are_mirrored", "check_sphere"],
         "templates": ["greyordinate_mask", "load_mesh", "surfaces_of"],
         "volume": ["sample_volume"],
+        "volume_files": ["map_volume"],
         "volume_labels": ["labels_from_loadings", "sample_labels"],
+        "volume_map": ["map_to_labels", "volume_to_labels", "volume_to_map"],
+        "volume_warp": ["DisplacementField", "read_warp"],
     },
 )

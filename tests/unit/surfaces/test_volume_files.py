@@ -88,6 +88,17 @@ def test_several_volumes_with_a_threshold_are_labels(volumes):
     assert read_map(mapped[::2], space=TOY).columns == ("left", "right")
 
 
+def test_a_vertex_is_valid_where_every_volume_has_a_value(volumes):
+    """NaN in the second file leaves its vertices out of the map of both."""
+    holed = image_of(lambda x, *_: np.where(x > 0, np.nan, x))
+    nibabel.save(holed, volumes / "holed.nii.gz")
+    files = [volumes / "right.nii.gz", volumes / "holed.nii.gz"]
+    mapped = read_map(map_volume(files, TOY, volumes / "both.func.gii", source=SIX)[::2], space=TOY)
+    x = np.tile(WHITE.vertices[:, 0], 2)
+    assert not mapped.valid[x > 3].any()
+    assert mapped.valid[x < 0].all()
+
+
 def test_labels_have_the_names_of_the_table_beside_them(volumes):
     """A BIDS name states the space, its tsv the names; one hemisphere is one file."""
     file = volumes / f"tpl-{SIX}_atlas-Toy_dseg.nii.gz"
