@@ -59,3 +59,20 @@ def test_sums_are_their_definitions():
     )
     for some, other in zip(found, expected, strict=True):
         torch.testing.assert_close(some, other, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.01])
+def test_any_upstream_gradient_comes_through(temperature):
+    """Another one for each anchor and each sum, as autograd takes it through the dense sums."""
+    z, x = dense.samples(14, width=4)
+    z = torch.nn.functional.normalize(z.detach(), dim=1).requires_grad_()
+    w = dense.rbf(x, 20)
+    push, pull = torch.randn(2, 14, generator=torch.Generator().manual_seed(2), dtype=z.dtype)
+    s = z @ z.T / temperature
+    log_partition = s.masked_fill(torch.eye(14, dtype=torch.bool), -torch.inf).logsumexp(1)
+    attraction = (w * s).sum(1) / w.sum(1)
+    (expected,) = torch.autograd.grad((push * log_partition + pull * attraction).sum(), z)
+    numbers = torch.stack([log_partition.detach(), push, pull / w.sum(1)])
+    weights = PairWeights(points=x / (20 * 2**0.5))
+    found = gradient_of_rows(z.detach(), numbers, weights, temperature, 0, 14, 4)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
