@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cytosurf.cli.extras import from_extra
 from cytosurf.cli.naming import naming_options
 from cytosurf.cli.train import Changes
 
@@ -167,7 +168,9 @@ def train_command(
     import json
 
     from cytosurf.spatialnce.config_files import read_config
-    from cytosurf.spatialnce.throughput import bench_train
+
+    with from_extra("train"):
+        from cytosurf.spatialnce.throughput import bench_train
 
     with naming_options(("steps",)):
         outcome = bench_train(read_config(config, changes), steps=steps)

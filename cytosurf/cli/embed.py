@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cytosurf.cli.extras import from_extra
 from cytosurf.cli.naming import naming_options
 from cytosurf.cli.train import Changes
 
@@ -24,7 +25,8 @@ def embed_command(
 
     Example: cytosurf embed spatialnce --out spatialnce.h5
     """
-    from cytosurf.spatialnce.embed import embed_patches
+    with from_extra("train"):
+        from cytosurf.spatialnce.embed import embed_patches
 
     with naming_options(("layer", "batch_size")):
         table = embed_patches(model, out, changes=changes, layer=layer, batch_size=batch_size)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cytosurf.cli.extras import from_extra
+
 Changes = Annotated[
     list[str],
     typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the configuration."),
@@ -34,11 +36,11 @@ def train_command(
     if show_config:
         typer.echo(config_text(checked), nl=False)
         return
-    from cytosurf.spatialnce.loop import train
-
-    def show(record: dict[str, Any]) -> None:
+    with from_extra("train"):
+        from cytosurf.spatialnce.loop import train
         from cytosurf.spatialnce.metrics import one_line
 
+    def show(record: dict[str, Any]) -> None:
         typer.echo(one_line(record, checked.steps))
 
     training = train(checked, out, on_record=show)
