@@ -41,7 +41,6 @@ from cytosurf.targets.files import hemisphere_paths
 from cytosurf.targets.target import sphere_sources
 
 PREFIX = "embedding:"
-COLUMNS_AT_ONCE = 64  # that are carried together: a block of them in float64 is 170 MB
 
 
 def embedding_features(text: str, space: Space) -> FeatureSet:
@@ -78,7 +77,7 @@ def embedding_features(text: str, space: Space) -> FeatureSet:
         notes += (f"{n_left_out} features are the same at every vertex and are left out",)
     native = surface_map.space
     if native != space:
-        surface_map = carried_in_blocks(surface_map, space)
+        surface_map = resample(surface_map, space)
         notes += (f"resampled from {native} with weights over valid vertices only",)
     sources = (f"file:{path}", "bigbrainwarp", *sphere_sources(native, space))
     features = FeatureSet(text, surface_map, tuple(dict.fromkeys(sources)), notes)
@@ -154,7 +153,7 @@ def map_embeddings(
     }
     written = []
     for kind, surface_map in (("", assigned.features), ("desc-distance", assigned.distance)):
-        carried = carried_in_blocks(surface_map, to)
+        carried = resample(surface_map, to)
         name = with_hemisphere(_with_entity(template, kind), carried.hemispheres)
         mask = None
         if name.name.endswith(".nii"):
@@ -164,27 +163,6 @@ def map_embeddings(
         for file in write_map(carried, name, mask=mask):
             written += [file, write_text(sidecar(file), json.dumps(about, indent=2) + "\n")]
     return written
-
-
-def carried_in_blocks(surface_map: SurfaceMap, to: Space) -> SurfaceMap:
-    """Return what `resample` does, with memory for some columns at a time.
-
-    Parameters
-    ----------
-    surface_map : SurfaceMap
-        A map of many columns.
-    to : Space
-        Where it goes.
-    """
-    if surface_map.space == to:
-        return surface_map
-    parts, columns = [], surface_map.columns
-    for start in range(0, len(columns), COLUMNS_AT_ONCE):
-        block = slice(start, start + COLUMNS_AT_ONCE)
-        part = replace(surface_map, values=surface_map.values[:, block], columns=columns[block])
-        parts.append(resample(part, to))
-    values = np.concatenate([part.values for part in parts], axis=1)
-    return SurfaceMap(values, to, columns, parts[0].valid, surface_map.hemispheres)
 
 
 def _without_constants(surface_map: SurfaceMap) -> SurfaceMap:

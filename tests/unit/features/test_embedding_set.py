@@ -11,14 +11,12 @@ from cytosurf.features import embedding_assign, embedding_generated, registry
 from cytosurf.features.bigbrain import bigbrain_profiles
 from cytosurf.features.embedding_assign import assign_to_midsurface
 from cytosurf.features.embedding_generated import generate_embeddings
-from cytosurf.features.embedding_set import carried_in_blocks, embedding_features, map_embeddings
+from cytosurf.features.embedding_set import embedding_features, map_embeddings
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.pca import reduce_features
 from cytosurf.features.registry import load_feature_sets
-from cytosurf.surfaces import Space, SurfaceMap, read_map, write_mesh
+from cytosurf.surfaces import read_map, write_mesh
 from cytosurf.workflow import decode
-
-FSLR = Space("fsLR", "32k")
 
 
 @pytest.fixture
@@ -85,24 +83,6 @@ def test_embeddings_are_decoded(toy_cortex, table):
     ]
     assert scores[0] == scores[1]
     assert runs[0].record.info["inputs"][table.name] == file_sha256(table.name)
-
-
-def test_columns_are_carried_in_blocks(monkeypatch, toy_cortex):
-    """With the values and the mask of carrying them together."""
-    values = np.random.default_rng(0).normal(size=(64_984, 5))
-    valid = np.arange(64_984) % 3 > 0
-    surface_map = SurfaceMap(values, FSLR, tuple("abcde"), valid)
-    monkeypatch.setattr("cytosurf.features.embedding_set.COLUMNS_AT_ONCE", 2)
-
-    def halved(part, to):
-        return SurfaceMap(part.values[::2] / 2, to, part.columns, part.valid[::2])
-
-    monkeypatch.setattr("cytosurf.features.embedding_set.resample", halved)
-    carried = carried_in_blocks(surface_map, Space("toy", "16246"))
-    np.testing.assert_array_equal(carried.values, surface_map.values[::2] / 2)
-    assert carried.columns == tuple("abcde")
-    assert carried.valid.tolist() == valid[::2].tolist()
-    assert carried_in_blocks(surface_map, FSLR) is surface_map
 
 
 class TestFiles:
