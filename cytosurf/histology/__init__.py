@@ -12,15 +12,21 @@ import lazy_loader
 if TYPE_CHECKING:
     from cytosurf.histology.arrays import read_arrays
     from cytosurf.histology.profiles import ProfileSource, bigbrain_patches
+    from cytosurf.histology.sections import SectionSource, section_patches
     from cytosurf.histology.source import ArraySource, PatchSource, Selection
+    from cytosurf.histology.xray import XraySource, xray_patches
 
 __all__ = [
     "ArraySource",
     "PatchSource",
     "ProfileSource",
+    "SectionSource",
     "Selection",
+    "XraySource",
     "bigbrain_patches",
     "read_arrays",
+    "section_patches",
+    "xray_patches",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -28,6 +34,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "arrays": ["read_arrays"],
         "profiles": ["ProfileSource", "bigbrain_patches"],
+        "sections": ["SectionSource", "section_patches"],
         "source": ["ArraySource", "PatchSource", "Selection"],
+        "xray": ["XraySource", "xray_patches"],
     },
 )
