@@ -15,7 +15,6 @@ from cytosurf.runs import (
     complete,
     correct_family,
     family_members,
-    make_config,
     prepare,
     regain_family,
     run_map,
@@ -26,6 +25,7 @@ from cytosurf.runs.family import FAMILY
 from cytosurf.runs.folders import check_not_above_runs, folder_or_scratch, run_directories
 from cytosurf.runs.inputs import Features, TargetLike
 from cytosurf.runs.names import folder_name, listed, names_of
+from cytosurf.runs.options import config_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,27 +222,27 @@ def decode(
     """
     feature_list, targets = listed(features), listed(target)
     names = names_of("target", targets)
+    feature_names = names_of("features", feature_list)
     options = {
-        "features": names_of("features", feature_list),
-        "baseline": None if baseline is None else listed(baseline),
+        "baseline": baseline,
         "space": space,
         "hemispheres": hemispheres,
         "spins": spins,
         "seed": seed,
         "jobs": jobs,
-        "folds": folds if folds is not None else FoldConfig(),
-        "mask": None if mask is None else str(mask),
+        "folds": folds,
+        "mask": mask,
         "min_class_vertices": min_class_vertices,
         "C": C,
         "device": device,
         "classifier": None if classifier is None else repr(classifier),
         "matched_position": matched_position,
         "stop_after_exceedances": stop_after_exceedances,
-        "statistics": listed(statistics),
+        "statistics": statistics,
         "approximate_tail": approximate_tail,
         "max_distortion": max_distortion,
     }
-    configs = [make_config({**options, "target": name}) for name in names]
+    configs = [config_of(feature_names, name, **options) for name in names]
     with folder_or_scratch(out) as root:
         folders = run_directories(root, names)
         prepared = prepare(configs, folders, features=feature_list, targets=targets)

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cytosurf.cli.options import (
+    INPUTS,
+    RUN,
+    Jobs,
+    Mask,
+    NBlocks,
+    NFolds,
+    Scheme,
+    Seed,
+    Space,
+)
+
 if TYPE_CHECKING:
     from cytosurf.runs.calibration import Calibration
 
-FEATURES, INPUTS, RUN = "Random features", "Inputs", "Run"
+FEATURES = "Random features"
 
 
 def calibrate_command(
@@ -45,25 +57,16 @@ def calibrate_command(
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="Baseline of the difference. [default: as for decode]",
+            help="Baseline of the difference (default: as for decode).",
             show_default=False,
             rich_help_panel=INPUTS,
         ),
     ] = None,
-    space: Annotated[
-        str, typer.Option(help="Space of the analysis.", rich_help_panel=INPUTS)
-    ] = "fsLR-32k",
-    mask: Annotated[
-        str | None,
-        typer.Option(help="File whose non-zero vertices are analysed.", rich_help_panel=INPUTS),
-    ] = None,
-    n_folds: Annotated[int, typer.Option(help="Number of folds.", rich_help_panel=INPUTS)] = 5,
-    n_blocks: Annotated[
-        int, typer.Option(help="Superblocks per hemisphere.", rich_help_panel=INPUTS)
-    ] = 100,
-    scheme: Annotated[
-        str, typer.Option(help="Of the folds, as for decode.", rich_help_panel=INPUTS)
-    ] = "blocks",
+    space: Space = "fsLR-32k",
+    mask: Mask = None,
+    n_folds: NFolds = 5,
+    n_blocks: NBlocks = 100,
+    scheme: Scheme = "blocks",
     spins: Annotated[
         int,
         typer.Option(
@@ -86,12 +89,8 @@ def calibrate_command(
             rich_help_panel=FEATURES,
         ),
     ] = "independent,correlated,symmetric",
-    seed: Annotated[
-        int, typer.Option(help="Seed of folds, features and spins.", rich_help_panel=RUN)
-    ] = 0,
-    jobs: Annotated[
-        int | None, typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN)
-    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cytosurf.cli.naming import naming_options
+from cytosurf.cli.options import (
+    FOLDS,
+    INPUTS,
+    RUN,
+    TESTS,
+    Jobs,
+    Mask,
+    NBlocks,
+    NFolds,
+    Scheme,
+    Seed,
+    Space,
+)
 from cytosurf.errors import InputError
 
 if TYPE_CHECKING:
     from cytosurf.runs import NullRecord
     from cytosurf.workflow import Decoding
 
-INPUTS, FOLDS, TESTS, RUN = "Inputs", "Folds", "Tests", "Run"
 
 # Arguments of `decode` and its folds; those whose option has another name.
 _FIELDS = (
@@ -44,40 +56,27 @@ def decode_command(
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="Feature sets to compare with. [default: coordinates; coordinates:mirrored "
-            "where one hemisphere is trained on and the other tested]",
+            help="Feature sets to compare with (default: coordinates; coordinates:mirrored where "
+            "one hemisphere is trained on and the other tested).",
             show_default=False,
             rich_help_panel=INPUTS,
         ),
     ] = None,
-    space: Annotated[
-        str, typer.Option(help="Space of the analysis.", rich_help_panel=INPUTS)
-    ] = "fsLR-32k",
+    space: Space = "fsLR-32k",
     hemisphere: Annotated[str, typer.Option(help="L, R or both.", rich_help_panel=INPUTS)] = "both",
-    mask: Annotated[
-        str | None,
-        typer.Option(help="File whose non-zero vertices are analysed.", rich_help_panel=INPUTS),
-    ] = None,
+    mask: Mask = None,
     min_class_vertices: Annotated[
         int, typer.Option(help="Leave out smaller classes.", rich_help_panel=INPUTS)
     ] = 1,
-    n_folds: Annotated[int, typer.Option(help="Number of folds.", rich_help_panel=FOLDS)] = 5,
-    n_blocks: Annotated[
-        int, typer.Option(help="Superblocks per hemisphere.", rich_help_panel=FOLDS)
-    ] = 100,
+    n_folds: NFolds = 5,
+    n_blocks: NBlocks = 100,
     blocks: Annotated[
         str,
         typer.Option(
             help="midthickness (published) or sphere (contiguous on it).", rich_help_panel=FOLDS
         ),
     ] = "midthickness",
-    scheme: Annotated[
-        str,
-        typer.Option(
-            help="blocks, homotopic, left-to-right, right-to-left or across.",
-            rich_help_panel=FOLDS,
-        ),
-    ] = "blocks",
+    scheme: Scheme = "blocks",
     buffer_mm: Annotated[
         float, typer.Option(help="Gap between training and test.", rich_help_panel=FOLDS)
     ] = 0.0,
@@ -94,7 +93,7 @@ def decode_command(
         int | None,
         typer.Option(
             help="End the spins when so many have reached the observed difference to the baselines "
-            "(20 is usual). [default: never]",
+            "(20 is usual; default: never).",
             show_default=False,
             rich_help_panel=TESTS,
         ),
@@ -112,7 +111,7 @@ def decode_command(
         float | None,
         typer.Option(
             help="Leave out spins that change distances along the cortex by more than this share "
-            "on average, e.g. 0.18; spin_quality.tsv of a run lists them. [default: keep all]",
+            "on average, e.g. 0.18; spin_quality.tsv of a run lists them (default: keep all).",
             show_default=False,
             rich_help_panel=TESTS,
         ),
@@ -125,11 +124,8 @@ def decode_command(
             rich_help_panel=TESTS,
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of folds and spins.", rich_help_panel=RUN)] = 0,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN),
-    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     device: Annotated[
         str,
         typer.Option(

@@ -33,16 +33,16 @@ def import_command(
     points: Annotated[
         str | None,
         typer.Option(
-            help="Array (n, 3), or x,y,z: three arrays or columns. [default: points; x,y,z in "
-            "tables]",
+            help="Array (n, 3), or x,y,z: three arrays or columns (default: points; x,y,z in "
+            "tables).",
             show_default=False,
         ),
     ] = None,
     features: Annotated[
         str | None,
         typer.Option(
-            help="Arrays or columns, separated by commas; * in names of columns. [default: "
-            "features; all other columns in tables]",
+            help="Arrays or columns, separated by commas; * in names of columns (default: "
+            "features; all other columns in tables).",
             show_default=False,
         ),
     ] = None,

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cytosurf.cli.decode import print_summary
+from cytosurf.cli.options import JobsOfRun, RunDirectory
 
 
 def increment_command(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory, as decode makes it.")],
+    run_dir: RunDirectory,
     features: Annotated[
         str | None,
-        typer.Option(help="Feature set of the run. [default: its first]", show_default=False),
+        typer.Option(help="Feature set of the run (default: its first).", show_default=False),
     ] = None,
     position: Annotated[
         str | None,
         typer.Option(
-            help="What they may add to. [default: harmonics:N with as many columns]",
+            help="What they may add to (default: harmonics:N with as many columns).",
             show_default=False,
         ),
     ] = None,
     spins: Annotated[
         int | None,
         typer.Option(
-            help="Spins in all. [default: as many as the run has label spins, or 99]",
+            help="Spins in all (default: as many as the run has label spins, or 99).",
             show_default=False,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def increment_command(
     null: Annotated[
         str, typer.Option(help="spins, or surrogates: features that are made anew.")
     ] = "spins",
-    jobs: Annotated[int | None, typer.Option(help="Processes. [default: as the run]")] = None,
+    jobs: JobsOfRun = None,
 ) -> None:
     """Test whether features add to position: they are spun, labels and position stay.
 

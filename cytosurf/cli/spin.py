@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cytosurf.cli.decode import print_summary
+from cytosurf.cli.options import JobsOfRun, RunDirectory
 
 if TYPE_CHECKING:
     from cytosurf.spinning import Forecast
 
 
 def spin_command(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory, as decode makes it.")],
+    run_dir: RunDirectory,
     spins: Annotated[
         int | None,
-        typer.Option(help="Spins in all, of each rotation policy. [default: as the run was made]"),
+        typer.Option(help="Spins in all, of each rotation policy (default: as the run was made)."),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(help="Part of the spins to do, e.g. 3/10. Then merge tests, not this."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes. [default: as the run]")] = None,
+    jobs: JobsOfRun = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -33,13 +33,13 @@ def spin_command(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or torch-cpu: that of the run. [default: it]"),
+        typer.Option(help="cpu, cuda or torch-cpu: that of the run (default: it)."),
     ] = None,
     stop_after_exceedances: Annotated[
         int | None,
         typer.Option(
             help="End the spins when so many have reached the observed difference to the baselines "
-            "(20 is usual; 0: never). [default: as the run was made]",
+            "(20 is usual; 0: never; default: as the run was made).",
             show_default=False,
         ),
     ] = None,

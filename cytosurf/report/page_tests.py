@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +91,6 @@ def two_tests(record: RunRecord) -> PageTable:
         tuple(rows),
         text_columns=frozenset({0, 1, 4, 5}),
     )
-
-
-def increment_command(record: RunRecord) -> str:
-    """Return the command that adds an increment test to a run that has none; empty if it has."""
-    if record.results.get("increment_tests"):
-        return ""
-    return shlex.join(["cytosurf", "increment", record.directory.name])
 
 
 def spin_notes(record: RunRecord) -> list[str]:

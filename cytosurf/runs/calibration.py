@@ -38,10 +38,12 @@ from cytosurf.nulls.calibrate import (
 )
 from cytosurf.nulls.eigenmodes import cortex_modes
 from cytosurf.nulls.random_fields import SYMMETRIES
-from cytosurf.runs.config import FoldConfig, RunConfig, make_config
+from cytosurf.runs.config import FoldConfig, RunConfig
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import rotation_policies
-from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, load_inputs, surface_meshes
+from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, surface_meshes
+from cytosurf.runs.names import name_of
+from cytosurf.runs.options import config_of, inputs_of
 from cytosurf.runs.record import read_arrays, write_json
 
 if TYPE_CHECKING:
@@ -171,22 +173,21 @@ def calibrate(
     folder = None if out is None else Path(out)
     if folder is not None:
         check_writable(folder)
-    options: dict[str, Any] = {
-        "features": [f"harmonics:{columns}"],
-        "target": _target_name(target),
-        "baseline": None if baseline is None else [baseline],
-        "space": space,
-        "hemispheres": hemispheres,
-        "spins": spins,
-        "seed": seed,
-        "folds": folds if folds is not None else FoldConfig(),
-        "mask": None if mask is None else str(mask),
-        "min_class_vertices": min_class_vertices,
-        "C": C,
-        "matched_position": False,
-    }
-    config = make_config(options)
-    (inputs,) = load_inputs([config], None, [str(target) if isinstance(target, Path) else target])
+    config = config_of(
+        [f"harmonics:{columns}"],
+        name_of(target, "target"),
+        baseline=None if baseline is None else [baseline],
+        space=space,
+        hemispheres=hemispheres,
+        spins=spins,
+        seed=seed,
+        folds=folds,
+        mask=mask,
+        min_class_vertices=min_class_vertices,
+        C=C,
+        matched_position=False,
+    )
+    inputs = inputs_of(config, None, target)
     chosen = (tuple(nulls), tuple(symmetries))
     plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, chosen)
     run = _identity(config, inputs, plan, surface)
@@ -221,12 +222,6 @@ def _check_chosen(option: str, chosen: Sequence[str], known: Iterable[str]) -> N
     for name in chosen:
         if name not in known:
             raise unknown_name(option, str(name), list(known))
-
-
-def _target_name(target: object) -> str:
-    if isinstance(target, str | Path):
-        return str(target)
-    return str(getattr(target, "name", "target"))
 
 
 def _plan(

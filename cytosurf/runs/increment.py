@@ -17,9 +17,10 @@ from cytosurf.nulls.increment import (
 )
 from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.spins import SpinAssigner
-from cytosurf.runs.config import FoldConfig, make_config
-from cytosurf.runs.inputs import Features, Inputs, TargetLike, load_inputs, surface_meshes
+from cytosurf.runs.config import FoldConfig
+from cytosurf.runs.inputs import Features, Inputs, TargetLike, surface_meshes
 from cytosurf.runs.names import name_of
+from cytosurf.runs.options import config_of, inputs_of
 
 
 def increment_test(
@@ -119,24 +120,21 @@ def increment_test(
     names = [name_of(g, role) for g, role in zip(given, ("features", "position"), strict=False)]
     if len(set(names)) < len(names):
         raise InputError("position", f"{names[0]!r}, the features", "another set than the features")
-    options: dict[str, Any] = {
-        "features": names,
-        "target": name_of(target, "target"),
-        "baseline": names[1:] or None,
-        "space": space,
-        "hemispheres": hemispheres,
-        "spins": spins,
-        "seed": seed,
-        "folds": folds if folds is not None else FoldConfig(),
-        "mask": None if mask is None else str(mask),
-        "min_class_vertices": min_class_vertices,
-        "C": C,
-        "matched_position": position is None,
-    }
-    config = make_config(options)
-    sets = [str(g) if isinstance(g, Path) else g for g in given]
-    labels = str(target) if isinstance(target, Path) else target
-    (inputs,) = load_inputs([config], sets, [labels])
+    config = config_of(
+        names,
+        name_of(target, "target"),
+        baseline=names[1:] or None,
+        space=space,
+        hemispheres=hemispheres,
+        spins=spins,
+        seed=seed,
+        folds=folds,
+        mask=mask,
+        min_class_vertices=min_class_vertices,
+        C=C,
+        matched_position=position is None,
+    )
+    inputs = inputs_of(config, given, target)
     beside = names[1] if position is not None else inputs.matched.get(names[0])
     if beside is None:
         raise InputError(

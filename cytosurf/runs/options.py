@@ -1,14 +1,17 @@
-"""Options of a run from a file of the user."""
+"""Options and inputs of a run as users give them: in a call in Python, or in a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cytosurf.errors import InputError, unknown_name
-from cytosurf.runs.config import RunConfig
+from cytosurf.runs.config import FoldConfig, RunConfig, make_config
+from cytosurf.runs.inputs import Inputs, load_inputs
+from cytosurf.runs.names import listed
 
 
 def read_options(path: str | Path) -> dict[str, Any]:
@@ -51,3 +54,55 @@ def read_options(path: str | Path) -> dict[str, Any]:
             "Other classifiers are for the Python API.",
         )
     return options
+
+
+def config_of(features: Sequence[str], target: str, **options: Any) -> RunConfig:
+    """Return the configuration of a call in Python, from arguments named like its fields.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Names of the feature sets.
+    target : str
+        Name of the target.
+    **options
+        Other fields of `RunConfig` as callers give them: folds may be None or a dictionary,
+        the mask a path, and a baseline or statistics one name, several separated by commas, or a
+        sequence.
+
+    Raises
+    ------
+    InputError
+        Naming the first option that is unknown or out of range.
+
+    Examples
+    --------
+    >>> config_of(["hist"], "yeo7", folds=None, baseline="coordinates,hist").baseline
+    ('coordinates', 'hist')
+    """
+    given = {"features": list(features), "target": target, **options}
+    for name in ("baseline", "statistics"):
+        if given.get(name) is not None:
+            given[name] = listed(given[name])
+    if given.get("folds") is None:
+        given["folds"] = FoldConfig()
+    if given.get("mask") is not None:
+        given["mask"] = str(given["mask"])
+    return make_config(given)
+
+
+def inputs_of(config: RunConfig, features: Sequence[Any] | None, target: Any) -> Inputs:
+    """Load the inputs of one run from what a caller gave: names, paths, or maps in memory.
+
+    Parameters
+    ----------
+    config : RunConfig
+        From `config_of`.
+    features : sequence, optional
+        The feature sets of the caller, in their order; those that the configuration names if None.
+    target : str, Path, Target or Parcellation
+        What is decoded.
+    """
+    sets = None if features is None else listed(list(features))
+    (inputs,) = load_inputs([config], sets, listed([target]))
+    return inputs

@@ -12,8 +12,8 @@ from nilearn.surface import SurfaceImage
 from sklearn.naive_bayes import GaussianNB
 
 import cytosurf
-from cytosurf import report as room
 from cytosurf.errors import InputError
+from cytosurf.report import outputs as room
 from cytosurf.runs import load_run
 from cytosurf.runs.options import read_options
 from cytosurf.runs.record import read_json

@@ -12,6 +12,7 @@ from cytosurf import workflow
 from cytosurf.cli import decode as decode_room
 from cytosurf.runs import FoldConfig, RunConfig, load_run, make_config
 from cytosurf.runs.config import write_config
+from cytosurf.runs.options import config_of
 from cytosurf.surfaces import write_parcellation
 from tests.unit.cli.conftest import refused
 from tests.unit.runs.cortex import FOLDS, TOY, listing
@@ -29,7 +30,7 @@ def test_the_defaults_are_those_of_the_function(cytosurf, asked):
     """Without options the command is the function without arguments, with a folder."""
     assert cytosurf("decode").code == 0
     config = {k: v for k, v in asked.items() if k not in ("out", "command")}
-    made = make_config(config | {"features": [config["features"]], "target": config["target"]})
+    made = config_of([config.pop("features")], config.pop("target"), **config)
     expected = RunConfig(features=("microstructure",), target="schaefer400-7networks", spins=99)
     assert made == expected
     assert asked["out"] == Path("cytosurf-run-schaefer400-7networks")
@@ -41,7 +42,8 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         "--features a,b+c --target yeo7,yeo17 --baseline d --space bigbrain --hemisphere R "
         "--mask m.npz --min-class-vertices 100 --n-folds 4 --n-blocks 50 --blocks sphere "
         "--scheme homotopic --buffer-mm 2.5 --repeats 3 --block-sweep 20,200 --spins 7 "
-        "--seed 11 --jobs 2 --no-matched-position --out here"
+        "--seed 11 --jobs 2 --no-matched-position --device torch-cpu --statistic mcc,f1:1 "
+        "--stop-after-exceedances 20 --approximate-tail --max-distortion 0.2 --out here"
     )
     assert cytosurf("decode", *text.split()).code == 0
     assert asked.pop("command") == f"cytosurf decode {text}"
@@ -66,6 +68,11 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         "seed": 11,
         "jobs": 2,
         "matched_position": False,
+        "device": "torch-cpu",
+        "statistics": "mcc,f1:1",
+        "stop_after_exceedances": 20,
+        "approximate_tail": True,
+        "max_distortion": 0.2,
         "out": Path("here"),
     }
     assert set(asked["folds"]) == set(FoldConfig.model_fields)
@@ -142,12 +149,12 @@ def toy_options(toy_cortex, tmp_path_factory):
 @pytest.fixture
 def plain_page(monkeypatch):
     """Write a line in the place of the report."""
-    from cytosurf import report
+    from cytosurf.report import outputs
 
     def write(record):
         (record.directory / "report.html").write_text("page", encoding="utf-8")
 
-    monkeypatch.setattr(report, "write_report", write)
+    monkeypatch.setattr(outputs, "write_report", write)
 
 
 def test_a_run_prints_its_scores_and_where_the_report_is(

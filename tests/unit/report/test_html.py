@@ -253,6 +253,14 @@ def test_only_the_required_keys_are_needed(record):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_way_to_an_increment_test(record):
+    """A command, until there is one."""
+    says = "cytosurf increment RUN_DIR"
+    assert says in Page(render_report(record, meshes=toy_meshes())).text
+    assert says not in Page(render_report(with_increment(record), meshes=toy_meshes())).text
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_circular_set_is_called_circular_beside_its_score(record):
     """Not only in the answer."""
     sets = record.results["feature_sets"]

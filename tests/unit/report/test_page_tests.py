@@ -109,13 +109,6 @@ def test_both_questions_stand_side_by_side(full):
     assert increment[3] == "0.010 (0 of 99)"
 
 
-def test_the_way_to_an_increment_test(record, full):
-    """A command, until there is one."""
-    run = replace(record, directory=record.directory / "my run")
-    assert page_tests.increment_command(run) == "cytosurf increment 'my run'"
-    assert page_tests.increment_command(full) == ""
-
-
 class TestSpinNotes:
     """What must be known of the spins before their p-values are read."""
 
