@@ -241,10 +241,9 @@ def _tile(tile: int | None, embeddings: Tensor) -> int:
 
 
 def _unit(embeddings: Tensor, normalise: bool) -> Tensor:
-    """Return embeddings as float32 (or float64), of unit length if asked for, outside autocast."""
-    with torch.autocast(embeddings.device.type, enabled=False):
-        wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-        return torch.nn.functional.normalize(wide, dim=1) if normalise else wide
+    """Return embeddings as float32 (or float64), and then of unit length if asked for."""
+    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+    return torch.nn.functional.normalize(wide, dim=1) if normalise else wide
 
 
 def _contrast(
