@@ -17,7 +17,7 @@ app = typer.Typer(
 
 ARGUMENTS = (
     *("space", "points", "features", "unit", "method", "k", "sigma_mm", "max_distance_mm"),
-    *("midsurface", "share", "jitter_mm"),
+    "midsurface",
 )
 SPACES = "bigbrain (histological), bigbrainsym (ICBM), colin27, or other:NAME."
 
@@ -113,15 +113,16 @@ def map_command(
     from cytosurf.surfaces.space import Space
 
     options: dict[str, Any] = {"method": method, "k": k, "sigma_mm": sigma_mm}
+    target, mesh = Space.parse(to), Space.parse(mesh_space)
     with naming_options(ARGUMENTS):
         files = map_embeddings(
             table,
-            Space.parse(to),
+            target,
             out,
             n_components=pca,
             max_distance_mm=max_distance_mm,
             midsurface=midsurface,
-            mesh_space=Space.parse(mesh_space),
+            mesh_space=mesh,
             tolerance_mm=tolerance_mm,
             **options,
         )
@@ -144,7 +145,7 @@ def generate_command(
     """
     from cytosurf.features.embedding_generated import generate_embeddings
 
-    with naming_options(ARGUMENTS):
+    with naming_options(("space", "share", "jitter_mm")):
         table = generate_embeddings(
             features, out, space=space, share=share, jitter_mm=jitter_mm, seed=seed
         )
