@@ -142,11 +142,18 @@ class EncoderConfig(_Model):
 
 
 class LossConfig(_Model):
-    """Loss; a bandwidth of 10 mm is an assumption on the published training."""
+    """Loss; a bandwidth of 10 mm is an assumption on the published training.
+
+    `normalise_weights`, `min_mass` and `tile` are those of `cytosurf.spatialnce.spatial_nce`;
+    SimCLR has the temperature and the tile alone.
+    """
 
     kind: Literal["spatialnce", "simclr"] = "spatialnce"
     sigma_mm: Positive = 10.0
     temperature: Positive = 0.07
+    normalise_weights: bool = True
+    min_mass: Positive = 0.01
+    tile: Count = 256
 
 
 class OptimiserConfig(_Model):

@@ -131,9 +131,15 @@ def objective(projected: Tensor, coordinates_mm: Tensor, config: TrainConfig) ->
     loss = config.loss
     if loss.kind == "simclr":
         first, second = projected.chunk(2)
-        return nt_xent(first, second, temperature=loss.temperature)
+        return nt_xent(first, second, temperature=loss.temperature, tile=loss.tile)
     return spatial_nce(
-        projected, coordinates_mm, sigma_mm=loss.sigma_mm, temperature=loss.temperature
+        projected,
+        coordinates_mm,
+        sigma_mm=loss.sigma_mm,
+        temperature=loss.temperature,
+        normalise_weights=loss.normalise_weights,
+        min_mass=loss.min_mass,
+        tile=loss.tile,
     )
 
 

@@ -203,6 +203,15 @@ def test_training_lowers_its_loss(patches, tmp_path, kind):
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
 
 
+@pytest.mark.parametrize(
+    "changed", [{"sigma_mm": 5.0}, {"temperature": 0.2}, {"normalise_weights": False}]
+)
+def test_options_of_the_loss_arrive(patches, whole, tmp_path, changed):
+    """Each changes the first value of the loss."""
+    train(options(patches, steps=1, loss={"sigma_mm": 10.0, **changed}), tmp_path / "run")
+    assert records(tmp_path / "run")[0]["loss"] != records(whole)[0]["loss"]
+
+
 def test_two_passes_are_one_without_batch_statistics(patches, tmp_path):
     """With group normalisation and chunks of 5, weights end up the same."""
     encoder = {
