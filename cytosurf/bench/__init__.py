@@ -2,10 +2,11 @@
 
 from cytosurf.bench.assign import AssignBench, AssignTiming, bench_assign
 from cytosurf.bench.conditions import Conditions
-from cytosurf.bench.decoder import DecoderBench, SetAccuracy, Tolerances, bench_decoder
+from cytosurf.bench.decoder import Criterion, DecoderBench, SetAccuracy, Tolerances, bench_decoder
 from cytosurf.bench.embedding import EmbeddingBench, bench_embedding
 from cytosurf.bench.parity import Parity, ParityBench, bench_parity
 from cytosurf.bench.resample import ResampleBench, ResampleTiming, bench_resample
+from cytosurf.bench.scaling import ScalingBench, bench_scaling
 from cytosurf.bench.shares import EngineCost
 from cytosurf.bench.spins import SpinsBench, bench_spins
 from cytosurf.bench.tables import show, to_json
@@ -14,6 +15,7 @@ __all__ = [
     "AssignBench",
     "AssignTiming",
     "Conditions",
+    "Criterion",
     "DecoderBench",
     "EmbeddingBench",
     "EngineCost",
@@ -21,6 +23,7 @@ __all__ = [
     "ParityBench",
     "ResampleBench",
     "ResampleTiming",
+    "ScalingBench",
     "SetAccuracy",
     "SpinsBench",
     "Tolerances",
@@ -29,6 +32,7 @@ __all__ = [
     "bench_embedding",
     "bench_parity",
     "bench_resample",
+    "bench_scaling",
     "bench_spins",
     "show",
     "to_json",

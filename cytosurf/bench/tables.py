@@ -10,21 +10,33 @@ from typing import Any
 
 from cytosurf.bench.assign import AssignBench
 from cytosurf.bench.conditions import Conditions
-from cytosurf.bench.decoder import DecoderBench
+from cytosurf.bench.decoder import GAP, Criterion, DecoderBench
 from cytosurf.bench.embedding import EmbeddingBench
 from cytosurf.bench.parity import ParityBench
 from cytosurf.bench.resample import ResampleBench
+from cytosurf.bench.scaling import ScalingBench
 from cytosurf.bench.spins import PREDICTED_SPINS, SpinsBench
 from cytosurf.errors import CytosurfError
 
 SCHEMA = 1
-Outcome = AssignBench | DecoderBench | EmbeddingBench | ParityBench | ResampleBench | SpinsBench
+# What is asked of a run on cores of its own: 1.9 on two, and so little beyond the spins.
+SPEEDUP_PER_PROCESS, LARGEST_OVERHEAD = 0.95, 0.03
+Outcome = (
+    AssignBench
+    | DecoderBench
+    | EmbeddingBench
+    | ParityBench
+    | ResampleBench
+    | ScalingBench
+    | SpinsBench
+)
 _NAMES = {
     AssignBench: "assign",
     DecoderBench: "decoder",
     EmbeddingBench: "embedding",
     ParityBench: "parity",
     ResampleBench: "resample",
+    ScalingBench: "scaling",
     SpinsBench: "spins",
 }
 
@@ -117,26 +129,59 @@ def _(outcome: AssignBench) -> Sheet:
 
 @sheet.register
 def _(outcome: DecoderBench) -> Sheet:
-    rows = tuple(
+    asked = [s.criteria(outcome.tolerances) for s in outcome.sets]
+    none = [not s.n_different for s in outcome.sets]
+    rows = [("columns", "", *(str(s.n_features) for s in outcome.sets))]
+    for same in zip(*asked, strict=True):
+        sign, form = ("at most", ".1e") if same[0].at_most else ("at least", ".4%")
+        limit = f"{sign} {same[0].limit:{form}}"
+        judged = (_judged(one, form) for one in same)
+        if same[0].what == GAP:  # a zero would look like a measurement
+            judged = ("none differs" if n else j for n, j in zip(none, judged, strict=True))
+        rows.append((same[0].what, limit, *judged))
+    different = (f"{s.n_different:,} of {s.n_tested:,}" for s in outcome.sets)
+    rows += [
+        ("predictions that differ", "", *different),
+        ("CPU ms per spin", "", *(f"{s.cpu_ms:,.0f}" for s in outcome.sets)),
         (
-            s.features,
-            str(s.n_features),
-            f"{s.f1_mean:.1e}",
-            f"{s.f1_max:.1e}",
-            f"{s.equal:.4%}",
-            f"{s.gap_max:.1e}" if s.n_different else "none differs",
-            f"{s.cpu_ms:,.0f}",
-            f"{s.reference_cpu_ms:,.0f}",
-        )
-        for s in outcome.sets
-    )
-    columns = (
-        *("features", "columns", "macro-F1 of a fold, mean difference", "largest"),
-        *("equal predictions", "gap of probabilities where not, largest"),
-        *("CPU ms per spin", "scikit-learn, converged"),
-    )
+            "of scikit-learn, converged",
+            "",
+            *(f"{s.reference_cpu_ms:,.0f}" for s in outcome.sets),
+        ),
+    ]
     title = f"Refits against converged scikit-learn, {outcome.target}, {outcome.n_classes} classes"
-    return Sheet(f"{title}, {outcome.n_spins} spins", columns, rows)
+    columns = ("", "asked", *(s.features for s in outcome.sets))
+    return Sheet(f"{title}, {outcome.n_spins} spins", columns, tuple(rows))
+
+
+def _judged(criterion: Criterion, form: str) -> str:
+    return f"{criterion.value:{form}}, {'met' if criterion.met else 'NOT MET'}"
+
+
+@sheet.register
+def _(outcome: ScalingBench) -> Sheet:
+    met = "met" if outcome.speedup >= SPEEDUP_PER_PROCESS * outcome.processes else "NOT MET"
+    cheap = "met" if outcome.overhead <= LARGEST_OVERHEAD else "NOT MET"
+    faster = f"at least {SPEEDUP_PER_PROCESS * outcome.processes:.2f} on free cores"
+    rows = (
+        ("start of all processes, s (not counted)", "", f"{outcome.start_s:.1f}"),
+        ("spins per second by the clock", "", f"{outcome.spins_per_s:,.2f}"),
+        ("in one process", "", f"{outcome.single_spins_per_s:,.2f}"),
+        ("speed over one process", faster, f"{outcome.speedup:.2f}, {met}"),
+        ("CPU ms of a spin", "", f"{outcome.spin_cpu_ms:,.2f}"),
+        ("of handing out and taking in", "", f"{outcome.split_cpu_ms:,.2f}"),
+        ("of writing", "", f"{outcome.write_cpu_ms:,.2f}"),
+        ("of merging", "", f"{outcome.merge_cpu_ms:,.2f}"),
+        (
+            "the last three over a spin",
+            f"at most {LARGEST_OVERHEAD:.0%}",
+            f"{outcome.overhead:.2%}, {cheap}",
+        ),
+    )
+    sets = " and ".join(f"{name} ({n})" for name, n in outcome.feature_sets.items())
+    title = f"A run of {outcome.n_spins:,} spins of {outcome.target} with {sets}"
+    where = f"{outcome.processes} processes, {outcome.n_files} files"
+    return Sheet(title, ("", "asked", where), rows)
 
 
 @sheet.register

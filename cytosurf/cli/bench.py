@@ -65,6 +65,34 @@ def spins_command(
     show(outcome, as_json=as_json)
 
 
+@app.command("scaling")
+def scaling_command(
+    features: _Features = "microstructure",
+    target: _Target = "schaefer400-7networks",
+    baseline: Annotated[
+        str, typer.Option(help="Further feature sets that every spin refits.")
+    ] = "coordinates",
+    space: _Space = "fsLR-32k",
+    spins: Annotated[int, typer.Option(help="Spins of a run, done twice.")] = 200,
+    jobs: _Jobs = None,
+    seed: _Seed = 0,
+    as_json: _Json = False,
+) -> None:
+    """Speed of whole runs in all processes over one, and what they cost beyond the spins.
+
+    Files are written and merged as a run does it; start-up is told apart.
+
+    Example: cytosurf bench scaling --features neighbourhood:pca32 --target yeo7 --jobs 2
+    """
+    from cytosurf.bench import bench_scaling, show
+
+    with naming_options(ARGUMENTS):
+        outcome = bench_scaling(
+            features, target, baseline=baseline, space=space, spins=spins, jobs=jobs, seed=seed
+        )
+    show(outcome, as_json=as_json)
+
+
 @app.command("decoder")
 def decoder_command(
     features: _Features = "microstructure,coordinates",
@@ -75,8 +103,13 @@ def decoder_command(
         float, typer.Option(help="Largest mean difference in macro-F1 of a fold.")
     ] = 5e-4,
     max_tolerance: Annotated[
-        float, typer.Option(help="Largest difference in macro-F1 of a fold.")
-    ] = 5e-4,
+        float | None,
+        typer.Option(
+            help="Largest difference in macro-F1 of a fold. [default: 5e-4 for up to 20 classes, "
+            "3e-3 for more]",
+            show_default=False,
+        ),
+    ] = None,
     equal_tolerance: Annotated[
         float, typer.Option(help="Smallest share of predictions that are equal.")
     ] = 0.999,

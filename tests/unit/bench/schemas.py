@@ -86,6 +86,26 @@ DECODER = outcome(
     sets={"type": "array", "items": ACCURACY, "minItems": 1},
     tolerances=fields(mean_f1=NUMBER, max_f1=NUMBER, equal=NUMBER, gap=NUMBER),
 )
+SCALING = outcome(
+    "scaling",
+    target=TEXT,
+    feature_sets={"type": "object", "additionalProperties": WHOLE},
+    n_classes=WHOLE,
+    n_spins=WHOLE,
+    n_files=WHOLE,
+    processes=WHOLE,
+    seed=WHOLE,
+    start_s=NUMBER,
+    spins_per_s=NUMBER,
+    single_spins_per_s=NUMBER,
+    speedup=NUMBER,
+    spin_cpu_ms=NUMBER,
+    split_cpu_ms=NUMBER,
+    write_cpu_ms=NUMBER,
+    merge_cpu_ms=NUMBER,
+    overhead=NUMBER,
+    same_spins={"type": "boolean"},
+)
 SPINS = outcome(
     "spins",
     target=TEXT,
@@ -177,5 +197,6 @@ OF = {
     "embedding": EMBEDDING,
     "parity": PARITY,
     "resample": RESAMPLE,
+    "scaling": SCALING,
     "spins": SPINS,
 }

@@ -12,6 +12,7 @@ from cytosurf.bench.decoder import DecoderBench, SetAccuracy, Tolerances
 from cytosurf.bench.embedding import EmbeddingBench
 from cytosurf.bench.parity import Parity, ParityBench
 from cytosurf.bench.resample import ResampleBench, ResampleTiming
+from cytosurf.bench.scaling import ScalingBench
 from cytosurf.bench.shares import EngineCost
 from cytosurf.bench.spins import SpinsBench
 from cytosurf.bench.tables import sheet, show, to_json
@@ -40,8 +41,28 @@ DECODER = DecoderBench(
     2,
     0,
     (SetAccuracy("hist", 2, 10, 1e-5, 2e-4, 118000, 2, 0.99998, 5e-4, 0, 0, 25.0, 2500.0),),
-    Tolerances(),
+    Tolerances().of(7),
     WHERE,
+)
+SCALING = ScalingBench(
+    target="yeo7",
+    feature_sets={"hist": 2},
+    n_classes=7,
+    n_spins=200,
+    n_files=16,
+    processes=2,
+    seed=0,
+    start_s=4.0,
+    spins_per_s=23.0,
+    single_spins_per_s=11.8,
+    speedup=1.95,
+    spin_cpu_ms=80.0,
+    split_cpu_ms=0.75,
+    write_cpu_ms=1.0,
+    merge_cpu_ms=0.25,
+    overhead=0.025,
+    same_spins=True,
+    conditions=WHERE,
 )
 COST = EngineCost("cytosurf", 2, 20, 100.0, 99.0, 18.5, 0.75)
 SPINS = SpinsBench(
@@ -121,6 +142,7 @@ ALL = [
     RESAMPLE,
     ASSIGN,
     DECODER,
+    SCALING,
     SPINS,
     ALONE,
     EMBEDDING,
@@ -131,6 +153,7 @@ WRONG = [
     (replace(DECODER, tolerances=Tolerances(max_f1=1e-4)), "hist: largest macro-F1 difference"),
     (replace(DECODER, sets=(replace(DECODER.sets[0], n_unconverged=1),)), "hist: 1 fits did not"),
     (replace(SPINS, score_difference=0.1), "macro-F1 of a spin is 0.1 from that of scikit-learn"),
+    (replace(SCALING, same_spins=False), "other results in one process"),
     (replace(SPINS, same_scores=False), "other scores the second time"),
     (
         replace(RESAMPLE, timings=(replace(RESAMPLE.timings[1], wall_ratio=19.0),)),
@@ -170,8 +193,17 @@ def test_tables_show_the_figures():
     assert ours[2:] == ("1.25", "1.0", "identical")
     assert tree[2:] == ("31.25", "25.0", "identical")
     assert another[2:] == ("not installed", "", "")
-    ((*row,),) = sheet(DECODER).rows
-    assert row == ["hist", "2", "1.0e-05", "2.0e-04", "99.9980%", "5.0e-04", "25", "2,500"]
+    assert sheet(DECODER).columns == ("", "asked", "hist")
+    assert sheet(DECODER).rows == (
+        ("columns", "", "2"),
+        ("mean macro-F1 difference", "at most 5.0e-04", "1.0e-05, met"),
+        ("largest macro-F1 difference", "at most 5.0e-04", "2.0e-04, met"),
+        ("share of equal predictions", "at least 99.9000%", "99.9980%, met"),
+        ("gap of probabilities", "at most 1.0e-03", "5.0e-04, met"),
+        ("predictions that differ", "", "2 of 118,000"),
+        ("CPU ms per spin", "", "25"),
+        ("of scikit-learn, converged", "", "2,500"),
+    )
     spins = sheet(SPINS)
     by_name = {name: dict(zip(spins.columns[1:], row, strict=True)) for name, *row in spins.rows}
     assert by_name["CPU ms per spin, mean"]["scikit-learn"] == "2,500.0"
@@ -200,7 +232,19 @@ def test_tables_of_resampling_show_the_figures():
 def test_no_gap_is_shown_where_nothing_differs():
     """A zero would look like a measurement."""
     same = replace(DECODER.sets[0], n_different=0, gap_max=0.0, equal=1.0)
-    assert "none differs" in sheet(replace(DECODER, sets=(same,))).rows[0]
+    rows = sheet(replace(DECODER, sets=(same,))).rows
+    assert ("gap of probabilities", "at most 1.0e-03", "none differs") in rows
+
+
+def test_what_is_asked_is_met_or_not():
+    """In the table, whatever it is."""
+    strict = replace(DECODER, tolerances=Tolerances(1e-6, 1e-6, 0.99999, 1e-6))
+    assert [row[2].endswith("NOT MET") for row in sheet(strict).rows[1:5]] == [True] * 4
+    met = [row[2] for row in sheet(SCALING).rows if row[1]]
+    assert met == ["1.95, met", "2.50%, met"]
+    slow = replace(SCALING, speedup=1.89, overhead=0.0301)
+    not_met = [row[2] for row in sheet(slow).rows if row[1]]
+    assert not_met == ["1.89, NOT MET", "3.01%, NOT MET"]
 
 
 @pytest.mark.parametrize("outcome", ALL)

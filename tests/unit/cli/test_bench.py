@@ -12,10 +12,16 @@ from cytosurf import bench
 from cytosurf.bench import Tolerances
 from cytosurf.bench import decoder as decoder_room
 from tests.unit.bench.schemas import OF
-from tests.unit.bench.test_tables import ASSIGN, DECODER, EMBEDDING, SPINS, WRONG
+from tests.unit.bench.test_tables import ASSIGN, DECODER, EMBEDDING, SCALING, SPINS, WRONG
 from tests.unit.cli.conftest import refused
 
-OUTCOMES = {"spins": SPINS, "decoder": DECODER, "assign": ASSIGN, "embedding": EMBEDDING}
+OUTCOMES = {
+    "spins": SPINS,
+    "decoder": DECODER,
+    "assign": ASSIGN,
+    "embedding": EMBEDDING,
+    "scaling": SCALING,
+}
 
 
 @pytest.fixture
@@ -53,6 +59,7 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         f"decoder {common} {tolerances}",
         "assign --space bigbrain --spins 7 --seed 5",
         "embedding --points 9 --features 8 --components 7 --space bigbrain --seed 5 --folder x",
+        f"scaling {common} --baseline c",
     ]
     for command in commands:
         assert cytosurf("bench", *command.split()).code == 0
@@ -62,6 +69,7 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         (("a,b", "yeo7"), shared | {"tolerances": Tolerances(1e-3, 2e-3, 0.5, 0.1)}),
         (("bigbrain",), {"spins": 7, "seed": 5}),
         ((9, 8, 7), {"space": "bigbrain", "seed": 5, "folder": Path("x")}),
+        (("a,b", "yeo7"), shared | {"baseline": "c"}),
     ]
 
 
@@ -82,6 +90,7 @@ def test_defaults_are_those_of_the_functions(cytosurf, asked):
         ),
         (("fsLR-32k",), {"spins": 20, "seed": 0}),
         ((1_000_000, 768, 32), {"space": "fsLR-32k", "seed": 0, "folder": None}),
+        (("microstructure", embedded), shared | {"spins": 200, "baseline": "coordinates"}),
     ]
 
 
@@ -138,6 +147,8 @@ def test_a_wrong_reference_ends_with_1(cytosurf, files, monkeypatch):
         (("spins", "--peer-spins", -1), "--peer-spins: found -1"),
         (("spins", "--jobs", 0), "--jobs: found 0"),
         (("decoder", "--spins", 0), "--spins: found 0"),
+        (("scaling", "--jobs", 1), "--jobs: found 1"),
+        (("scaling", "--jobs", 2, "--spins", 1), "--spins: found 1"),
         (("decoder", "--features", ","), "--features: found none"),
         (("decoder", "--features", "microstructur"), "Did you mean 'microstructure'"),
         (("assign", "--spins", 0), "--spins: found 0"),
@@ -156,5 +167,5 @@ def test_bad_input_ends_with_2(cytosurf, arguments, words):
 
 def test_a_failure_needs_no_figure_to_be_wrong():
     """Outcomes that are right have none."""
-    assert [o.failures for o in OUTCOMES.values()] == [()] * 4
+    assert [o.failures for o in OUTCOMES.values()] == [()] * 5
     assert replace(SPINS, score_difference=None).failures == ()
