@@ -125,7 +125,9 @@ def load_model(directory: Path) -> tuple[PatchModel, TrainConfig, dict[str, Any]
 
 def _empty_model(config: TrainConfig, shape: tuple[int, int, int]) -> PatchModel:
     options = config.encoder
-    sized = {} if options.name == "pretrained" else {"channels": shape[0]}
+    sized: dict[str, int] = {} if options.name == "pretrained" else {"channels": shape[0]}
+    if options.name == "r50-vit-b":
+        sized["image_px"] = shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder = build_encoder(options.name, **{**sized, **options.options})
