@@ -201,7 +201,7 @@ def gather(
         0 where a vertex has no point.
     """
     values = np.zeros((weights.shape[0], table.n_features), dtype=np.float32)
-    by_point = sparse.csc_array(weights)
+    by_point = sparse.csc_array(weights.astype(np.float32))  # as precise as the features
     for start, rows in table.chunks():
         low, high = np.searchsorted(first, [start, start + len(rows)])
         begin, end = by_point.indptr[low], by_point.indptr[high]
