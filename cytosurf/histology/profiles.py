@@ -66,6 +66,12 @@ class ProfileSource:
         side = round(self.taken.shape[1] ** 0.5)
         return self.profiles.shape[1], side, side
 
+    @property
+    def is_left(self) -> npt.NDArray[np.bool_]:
+        """Which centres are vertices of the left hemisphere: not a matter of x, which crosses 0."""
+        left: npt.NDArray[np.bool_] = self.ids < BIGBRAIN.n_vertices
+        return left
+
     def read(self, indices: Int64) -> Float32:
         """Return patches (n_indices, 18, side, side)."""
         points = self.profiles[self.taken[indices]]

@@ -87,7 +87,8 @@ class SubsetConfig(_Model):
     buffer_mm : float
         So are patches at this distance of an excluded one, or less.
     hemispheres : tuple of str
-        Patches of other hemispheres are left out (x below 0 is left).
+        Patches of other hemispheres are left out. BigBrain vertices know theirs; of other patches
+        those with x below 0 are left.
     """
 
     exclude: Path | None = None

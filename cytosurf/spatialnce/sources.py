@@ -87,7 +87,7 @@ def training_part(source: PatchSource, config: SubsetConfig) -> PatchSource:
             )
     rows = away_from(source, excluded, config.buffer_mm)
     if config.hemispheres != ("L", "R"):
-        is_left = source.coordinates_mm[rows, 0] < 0
+        is_left = _is_left(source)[rows]
         rows = rows[is_left if config.hemispheres == ("L",) else ~is_left]
     return source if len(rows) == len(source.ids) else Selection(source, rows)
 
@@ -133,6 +133,11 @@ def provenance(config: TrainConfig) -> dict[str, Any]:
         return found
     path = source.points if isinstance(source, SectionConfig) else source.path
     return {str(path): file_sha256(path), **found}
+
+
+def _is_left(source: PatchSource) -> npt.NDArray[np.bool_]:
+    known: npt.NDArray[np.bool_] | None = getattr(source, "is_left", None)
+    return source.coordinates_mm[:, 0] < 0 if known is None else known
 
 
 def _check_buffer(source: PatchSource, buffer_mm: float) -> None:
