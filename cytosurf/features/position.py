@@ -168,4 +168,8 @@ def _mirror(hemisphere: str) -> npt.NDArray[np.float32]:
 def _sources(space: Space) -> tuple[str, ...]:
     if space == Space("fsLR", "32k"):
         return ("brainspace",)
-    return ("bigbrainwarp",) if space.template == "bigbrain" else ("fslr",)
+    sources = {
+        "bigbrain": ("bigbrainwarp",),
+        "fsaverage": ("brainspace", "fslr", "fsaverage5"),
+    }
+    return sources.get(space.template, ("brainspace", "fslr"))

@@ -10,14 +10,18 @@ import numpy.typing as npt
 from cytosurf import data
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.io import read_map
-from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import Space
-from cytosurf.surfaces.templates import BIGBRAIN, FSLR_32K, FSLR_164K, load_mesh
+from cytosurf.surfaces.templates import (
+    BIGBRAIN,
+    FSAVERAGE_10K,
+    FSLR_32K,
+    FSLR_164K,
+    load_mesh,
+)
 
 Surface = Literal["midsurface", "sphere"]
 SURFACES: tuple[Surface, ...] = ("midsurface", "sphere")
 
-FSAVERAGE_10K = Space("fsaverage", "10k")
 _FSAVERAGE_10K_AREAS = "fsaverage5.{hemi}.midthickness_va_avg.10k_fsavg_{hemi}.shape.gii"
 
 
@@ -60,10 +64,8 @@ def midsurface_areas(space: Space, hemisphere: str) -> npt.NDArray[np.float64]:
     >>> midsurface_areas(Space("fsLR", "32k"), "L").shape
     (32492,)
     """
-    if space in (FSLR_32K, BIGBRAIN):
+    if space in (FSLR_32K, FSLR_164K, BIGBRAIN):
         return load_mesh(space, hemisphere, "midthickness").vertex_areas()
-    if space == FSLR_164K:
-        return _fine_midthickness(hemisphere).vertex_areas()
     if space == FSAVERAGE_10K:
         file = data.path("fsaverage5", _FSAVERAGE_10K_AREAS.format(hemi=hemisphere))
         return read_map(file, space=space, hemispheres=(hemisphere,)).values[:, 0].astype(float)
@@ -74,12 +76,3 @@ def midsurface_areas(space: Space, hemisphere: str) -> npt.NDArray[np.float64]:
         f"a space with a known midsurface ({known})",
         "Take the areas of the spheres: --areas sphere.",
     )
-
-
-def _fine_midthickness(hemisphere: str) -> Mesh:
-    """Return the fs_LR 32k midthickness on the mesh of 164k."""
-    from cytosurf.surfaces.weights import cached_weights
-
-    coarse, fine = (load_mesh(space, hemisphere, "sphere") for space in (FSLR_32K, FSLR_164K))
-    weights = cached_weights(coarse, fine, data.data_directory() / "weights")
-    return Mesh(weights @ load_mesh(FSLR_32K, hemisphere, "midthickness").vertices, fine.faces)

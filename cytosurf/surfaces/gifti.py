@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import InputError
-from cytosurf.surfaces.gifti_data import empty_array, gifti_bytes, parse_gifti
+from cytosurf.surfaces.gifti_data import empty_array, parse_gifti, stacked, write_gifti
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.parts import (
     SIDES,
@@ -140,7 +140,7 @@ def map_part(path: str | os.PathLike[str]) -> Part:
         )
     columns = tuple(_column(array, i) for i, array in enumerate(image.darrays))
     # Columns are contiguous: so they come, and so they are carried and written.
-    values = np.array([np.asarray(a, np.float32) for a in _vectors(image, file)]).T
+    values = stacked(_vectors(image, file))
     return Part(
         file, values, _stated_hemisphere(image, file), space_from_metadata(image.meta), columns
     )
@@ -287,7 +287,7 @@ def _save(
     image = nib.gifti.GiftiImage(
         meta=nib.gifti.GiftiMetaData(meta), darrays=arrays, labeltable=table
     )
-    path.write_bytes(gifti_bytes(image, values))
+    write_gifti(path, image, values)
 
 
 def _load(path: str | os.PathLike[str], expected: str) -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
 
@@ -66,8 +67,7 @@ def parse_gifti(raw: bytes) -> Any | None:
             return None
         if int(root.get("NumberOfDataArrays", "-1")) != len(elements):
             return None
-        pairs = list(zip(elements, texts, strict=True))
-        values = in_threads(lambda pair: _decoded(*pair), pairs, len(raw))
+        values = _all_decoded(elements, texts)
     except _UNUSUAL:
         return None
     arrays = [
@@ -80,28 +80,25 @@ def parse_gifti(raw: bytes) -> Any | None:
     return nib.gifti.GiftiImage(meta=meta, labeltable=_label_table(root), darrays=arrays)
 
 
-def gifti_bytes(image: Any, values: Sequence[npt.NDArray[Any]]) -> bytes:
-    """Return the bytes of a GIFTI file whose arrays are given apart.
+def write_gifti(path: Path, image: Any, values: Sequence[npt.NDArray[Any]]) -> None:
+    """Write a GIFTI file whose arrays are given apart, deflated and in base64.
 
     Parameters
     ----------
+    path : Path
+        The file.
     image : nibabel.gifti.GiftiImage
         With one empty data array (see `empty_array`) for each of `values`, which carry intents,
         types and names.
     values : sequence of ndarray
         What the arrays hold, of their shapes and types.
-
-    Returns
-    -------
-    bytes
-        The XML, with base64 of deflated arrays.
     """
-    pieces = image.to_bytes().split(_OPEN)
+    first, *others = image.to_bytes().split(_OPEN)
     texts = in_threads(_encoded, values, sum(array.nbytes for array in values))
-    whole = [pieces[0]]
-    for text, piece in zip(texts, pieces[1:], strict=True):
-        whole += [_OPEN, text, piece[piece.index(_CLOSE) :]]
-    return b"".join(whole)
+    with path.open("wb") as stream:
+        stream.write(first)
+        for text, rest in zip(texts, others, strict=True):
+            stream.writelines((_OPEN, text, rest[rest.index(_CLOSE) :]))
 
 
 def empty_array(shape: tuple[int, ...], intent: str, datatype: str, meta: dict[str, str]) -> Any:
@@ -149,6 +146,45 @@ def _cut_out(raw: bytes) -> tuple[bytes, list[memoryview]]:
         at = end
     rest.append(raw[at:])
     return b"".join(rest), texts
+
+
+def _all_decoded(
+    elements: list[ElementTree.Element], texts: list[memoryview]
+) -> list[npt.NDArray[Any]]:
+    """Return all arrays; those of a map, which are alike, as the rows of one array."""
+    n_bytes = sum(len(text) for text in texts)
+    pairs = list(zip(elements, texts, strict=True))
+    kinds = {(e.get("DataType"), e.get("Dimensionality"), e.get("Dim0")) for e in elements}
+    kind, n_dimensions, n_rows = next(iter(kinds))
+    if len(kinds) > 1 or n_dimensions != "1" or n_rows is None or kind is None:
+        return in_threads(lambda pair: _decoded(*pair), pairs, n_bytes)
+    rows = np.empty((len(texts), int(n_rows)), np.dtype(_DTYPES[kind]).newbyteorder("="))
+
+    def fill(index: int) -> None:
+        rows[index] = _decoded(*pairs[index])
+
+    in_threads(fill, range(len(pairs)), n_bytes)
+    return list(rows)
+
+
+def stacked(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    """Return vectors side by side as (n, n_arrays) float32, without a copy if they lie so.
+
+    Examples
+    --------
+    >>> rows = np.zeros((3, 5), np.float32)
+    >>> stacked(list(rows)).shape, stacked(list(rows)).base is rows
+    ((5, 3), True)
+    """
+    base = arrays[0].base
+    if (
+        isinstance(base, np.ndarray)
+        and base.shape == (len(arrays), len(arrays[0]))
+        and base.dtype == np.float32
+        and all(array.base is base for array in arrays)
+    ):
+        return base.T
+    return np.array([np.asarray(array, np.float32) for array in arrays]).T
 
 
 def _decoded(element: ElementTree.Element, text: memoryview) -> npt.NDArray[Any]:

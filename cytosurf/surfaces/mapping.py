@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,14 @@ class _Job:
 
     def carry(self, files: list[Path], template: Path) -> list[Path]:
         """Carry one map or parcellation; return its files and their sidecars."""
+        hashing = ThreadPoolExecutor(1)  # beside the work: it lets go of the interpreter
+        hashes = hashing.submit(_hashed, files)
+        hashing.shutdown(wait=False)
         if any(file.name.endswith(LABEL_INPUTS) for file in files):
             kind, (space, sides, written) = "labels", self._carry_labels(files, template)
         else:
             kind, (space, sides, written) = "map", self._carry_map(files, template)
-        record = self._record(files, space, kind)
+        record = self._record(hashes.result(), space, kind)
         if template.name.endswith(".nii") and self.to == FSLR_32K:
             record["Greyordinates"] = (
                 "standard cortex (atlasroi) of fs_LR 32k; medial wall left out"
@@ -226,7 +230,7 @@ class _Job:
             return [None] * len(sides)
         return np.split(greyordinate_mask(sides), len(sides))
 
-    def _record(self, files: list[Path], space: Space, kind: str) -> dict[str, Any]:
+    def _record(self, inputs: list[dict[str, str]], space: Space, kind: str) -> dict[str, Any]:
         """Return what the sidecars of all files of a map say."""
         which = "valid" if self.masked else "all"
         values = {
@@ -245,7 +249,7 @@ class _Job:
             "Masked": self.masked if kind == "map" else None,
             "Mask": _hashed(self.mask),
             "Steps": [],
-            "Inputs": _hashed(files),
+            "Inputs": inputs,
             "GeneratedBy": [{"Name": "cytosurf", "Version": __version__}],
         }
 

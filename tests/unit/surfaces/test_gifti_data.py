@@ -1,7 +1,9 @@
 """The fast way through GIFTI reads and writes what nibabel does, or leaves the file to it."""
 
 import base64
+import tempfile
 import zlib
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -10,10 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cytosurf.surfaces.gifti_data import empty_array, gifti_bytes, in_threads, parse_gifti
+from cytosurf.surfaces.gifti_data import (
+    empty_array,
+    in_threads,
+    parse_gifti,
+    stacked,
+    write_gifti,
+)
 from tests.unit.surfaces.strategies import damaged, texts
 
 INTENTS = {"float32": "NIFTI_INTENT_NORMAL", "int32": "NIFTI_INTENT_LABEL"}
+
+
+def written(image, values):
+    """Return what nibabel reads of a file that was written."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.gii"
+        write_gifti(path, image, values)
+        return nib.gifti.GiftiImage.from_filename(path, mmap=False)
 
 
 def image_of(arrays, names, labels=(), encoding="B64GZ"):
@@ -88,7 +104,7 @@ def test_nibabel_reads_what_is_written(arrays, data):
         for a, n in zip(arrays, names, strict=True)
     ]
     image = nib.gifti.GiftiImage(darrays=empty, labeltable=whole.labeltable, meta=whole.meta)
-    same(nib.gifti.GiftiImage.from_bytes(gifti_bytes(image, arrays)), whole)
+    same(written(image, arrays), whole)
 
 
 def test_columns_of_any_memory_order_are_written():
@@ -97,7 +113,7 @@ def test_columns_of_any_memory_order_are_written():
     for columns in (list(values.T), list(np.asfortranarray(values).T)):
         empty = [empty_array((4,), "NIFTI_INTENT_NORMAL", "NIFTI_TYPE_FLOAT32", {})] * 3
         image = nib.gifti.GiftiImage(darrays=empty)
-        read = nib.gifti.GiftiImage.from_bytes(gifti_bytes(image, columns))
+        read = written(image, columns)
         assert np.array_equal(np.array([a.data for a in read.darrays]).T, values)
 
 
@@ -145,6 +161,17 @@ def test_damaged_checksums_and_sizes_are_noticed():
     deflated[-1] ^= 1
     for content in (bytes(deflated), zlib.compress(good + b"\0"), zlib.compress(good[:-4])):
         assert parse_gifti(RAW[:start] + base64.b64encode(content) + RAW[end:]) is None
+
+
+def test_columns_are_read_without_a_copy():
+    """The columns of a map are the rows of one array; others are put side by side."""
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    read = parse_gifti(image_of(list(values), "abc").to_bytes())
+    columns = [array.data for array in read.darrays]
+    assert np.array_equal(stacked(columns), values.T)
+    assert stacked(columns).base is columns[0].base
+    assert np.array_equal(stacked(columns[1:]), values[1:].T)
+    assert np.array_equal(stacked([values[0].copy(), values[1].astype("f8")]), values[:2].T)
 
 
 def test_order_is_kept_in_threads():

@@ -3,6 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from cytosurf import data
 from cytosurf.errors import InputError, MissingDataError
@@ -13,6 +14,7 @@ from cytosurf.surfaces.templates import greyordinate_mask, load_mesh, surfaces_o
 
 FSLR_32K, FSLR_164K = Space("fsLR", "32k"), Space("fsLR", "164k")
 BIGBRAIN = Space("bigbrain", "164k")
+FSAVERAGE_10K = Space("fsaverage", "10k")
 
 
 @pytest.fixture
@@ -44,23 +46,24 @@ def test_unknown_spaces_surfaces_and_sides_are_refused():
     """The nearest name is suggested, and the known ones are listed."""
     with pytest.raises(InputError, match="Did you mean 'midthickness'"):
         load_mesh(FSLR_32K, "L", "midthicknes")
-    with pytest.raises(InputError, match="one of sphere"):
+    with pytest.raises(InputError, match="one of midthickness, sphere"):
         load_mesh(FSLR_164K, "L", "pial")
-    with pytest.raises(InputError, match="fsLR-32k, fsLR-164k, bigbrain-164k"):
+    with pytest.raises(InputError, match="fsLR-32k, fsLR-164k, bigbrain-164k, fsaverage-10k"):
         load_mesh(Space("fsaverage", "164k"), "L", "pial")
     with pytest.raises(InputError, match="'left'"):
         load_mesh(FSLR_32K, "left", "sphere")
     assert surfaces_of(Space("mouse", "1k")) == ()
 
 
-ALL = [(space, surface) for space in (FSLR_32K, FSLR_164K, BIGBRAIN)
+ALL = [(space, surface) for space in (FSLR_32K, FSLR_164K, BIGBRAIN, FSAVERAGE_10K)
        for surface in surfaces_of(space)]  # fmt: skip
 
 
 def test_all_surfaces_of_the_plan_are_there():
-    """As promised: everything for fs_LR 32k and BigBrain, the sphere for fs_LR 164k."""
+    """Everything for fs_LR 32k and BigBrain; for the others what decoding needs."""
     assert set(surfaces_of(FSLR_32K)) == {"sphere", "midthickness", "pial", "white", "inflated"}
-    assert surfaces_of(FSLR_164K) == ("sphere",)
+    assert surfaces_of(FSLR_164K) == ("midthickness", "sphere")
+    assert surfaces_of(FSAVERAGE_10K) == ("midthickness", "pial", "sphere")
     assert set(surfaces_of(BIGBRAIN)) == {
         *("sphere", "pial", "white", "midthickness"),
         *("pial_sym", "white_sym", "midthickness_sym"),
@@ -147,3 +150,27 @@ def test_the_greyordinate_mask_makes_standard_cifti_files(real_cache, tmp_path):
     np.testing.assert_array_equal(written.vertex, standard.vertex[:59_412])
     np.testing.assert_array_equal(written.name, standard.name[:59_412])
     assert written.nvertices == standard.nvertices
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_carried_midthickness_lies_on_that_of_fs_lr(real_cache, side):
+    """On every mesh the surface is the same one: near that of fs_LR 32k, as large, not inverted."""
+    coarse = load_mesh(FSLR_32K, side, "midthickness")
+    tree = cKDTree(coarse.vertices)
+    for space, least_area in ((FSLR_164K, 0.95), (FSAVERAGE_10K, 0.8)):
+        mesh = load_mesh(space, side, "midthickness")
+        sphere = load_mesh(space, side, "sphere")
+        np.testing.assert_array_equal(mesh.faces, sphere.faces)
+        assert np.quantile(tree.query(mesh.vertices)[0], 0.99) < 2.5
+        assert least_area < mesh.face_areas().sum() / coarse.face_areas().sum() <= 1.001
+
+
+@pytest.mark.real_data
+def test_the_pial_surface_of_fsaverage5_is_on_its_mesh(real_cache):
+    """BrainSpace's pial and the sphere of the Human Connectome Project have the same triangles."""
+    for side in "LR":
+        pial, sphere = (load_mesh(FSAVERAGE_10K, side, name) for name in ("pial", "sphere"))
+        assert {tuple(sorted(face)) for face in pial.faces.tolist()} == {
+            tuple(sorted(face)) for face in sphere.faces.tolist()
+        }
