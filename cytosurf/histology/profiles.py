@@ -23,7 +23,7 @@ from cytosurf.features.bigbrain import BIGBRAIN, bigbrain_profiles
 from cytosurf.histology.source import Float32, Int64
 from cytosurf.surfaces.maps import SurfaceMap, hemisphere_rows
 from cytosurf.surfaces.mesh import Mesh
-from cytosurf.surfaces.space import HEMISPHERES
+from cytosurf.surfaces.space import HEMISPHERES, KNOWN_SPACES
 from cytosurf.surfaces.templates import load_mesh
 
 SURFACES = {"bigbrainsym": "midthickness_sym", "bigbrain": "midthickness"}
@@ -69,7 +69,7 @@ class ProfileSource:
     @property
     def is_left(self) -> npt.NDArray[np.bool_]:
         """Which centres are vertices of the left hemisphere: not a matter of x, which crosses 0."""
-        left: npt.NDArray[np.bool_] = self.ids < BIGBRAIN.n_vertices
+        left: npt.NDArray[np.bool_] = self.ids < KNOWN_SPACES["bigbrain", "164k"]
         return left
 
     def read(self, indices: Int64) -> Float32:
