@@ -118,7 +118,7 @@ def asking(package: str, asked: str, without_network: str) -> Iterator[None]:
                 f"files that {package} downloads",
                 without_network,
             ) from error
-        if names & {"AttributeError", "TypeError", "ImportError"}:
+        if names & {"AttributeError", "TypeError", "ImportError", "KeyError"}:
             raise moved(package, f"{type(error).__name__}: {error}") from error
         raise
 

@@ -14,7 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 
 from cytosurf.errors import InputError
 
-BLOCK_BYTES = 256 * 2**20  # of float32 values that are held at once
+BLOCK_BYTES = 32 * 2**20  # of float32 values that are held at once
 
 _WRITE_AGAIN = "Write the image again with the affine of its space."
 
@@ -70,8 +70,10 @@ class Volume:
         where = "image"
         if isinstance(image, str | os.PathLike):
             where = os.fspath(image)
+            # One open file: blocks of a compressed one are then read in a single pass.
+            nifti = where.lower().endswith((".nii", ".nii.gz"))
             try:
-                image = nibabel.load(where)
+                image = nibabel.load(where, **({"keep_file_open": True} if nifti else {}))
             except (OSError, EOFError, ValueError, ImageFileError) as error:
                 raise InputError(where, str(error), "a volume, such as NIfTI (.nii.gz)") from error
         affine = valid_affine(image, where)

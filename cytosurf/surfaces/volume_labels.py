@@ -12,6 +12,8 @@ from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.volume import N_SAMPLES, PointWarp, points_between, samples_at
 from cytosurf.surfaces.volume_image import Volume
 
+MAX_LABEL = 2**24  # volumes are read as float32, in which larger whole numbers merge
+
 
 def sample_labels(
     image: Any,
@@ -60,6 +62,10 @@ def sample_labels(
             f"the value {labels[(labels < 0) | (np.rint(labels) != labels)][0]:g}",
             "labels: whole numbers of 0 or more",
             "Sample it as a map, not as labels.",
+        )
+    if labels.max() > MAX_LABEL:
+        raise InputError(
+            volume.where, f"label {labels.max():.0f}", f"labels up to {MAX_LABEL:,}", "Recode them."
         )
     return majority_label(labels.astype(np.int32))
 

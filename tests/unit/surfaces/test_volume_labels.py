@@ -59,6 +59,8 @@ def test_volumes_that_hold_no_labels_are_refused():
     for field, match in ((lambda x, _, __: x / 7, "the value"), (lambda *_: -1.0, "value -1")):
         with pytest.raises(InputError, match=match):
             sample_labels(image_of(field), WHITE, PIAL)
+    with pytest.raises(InputError, match="label 33554432; expected labels up to 16,777,216"):
+        sample_labels(image_of(lambda x, *_: 2**25 * (x > 0)), WHITE, PIAL)
     with pytest.raises(InputError, match="3 volumes"):
         sample_labels(nibabel.Nifti1Image(np.ones((*SHAPE, 3), np.uint8), AFFINE), WHITE, PIAL)
 
