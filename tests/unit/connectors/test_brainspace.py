@@ -69,6 +69,22 @@ def test_bad_input_is_named(matrix, options, match):
         gradients_from_matrix(matrix, **{"n_components": 3, **options})
 
 
+def test_signs_do_not_depend_on_the_solver(monkeypatch):
+    """The entry of largest size of each gradient is positive, whatever BrainSpace returns."""
+    found = np.array([[0.1, 3.0], [-0.5, 1.0], [0.2, -2.0]] * 7)[:20]
+
+    class Maps:
+        def __init__(self, **_):
+            self.gradients_, self.lambdas_ = found, np.ones(2)
+
+        def fit(self, *_, **__):
+            pass
+
+    module = type("module", (), {"GradientMaps": Maps})
+    monkeypatch.setattr(brainspace, "imported", lambda _: module)
+    np.testing.assert_array_equal(gradients_from_matrix(ring(20), 2).values, found * [-1, 1])
+
+
 def test_another_brainspace_is_one_clear_message(monkeypatch):
     """A class without the attributes that are read is an API that moved."""
 

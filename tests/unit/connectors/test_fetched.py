@@ -49,12 +49,23 @@ def test_other_errors_pass_as_they_are():
 
 def test_offline_no_request_leaves_the_machine(monkeypatch):
     """With CYTOSURF_OFFLINE requests fail inside the block, and work as before after it."""
-    before = requests.adapters.HTTPAdapter.send
+    sent = []
+
+    def send(_, request, **__):
+        sent.append(request.url)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     monkeypatch.setenv("CYTOSURF_OFFLINE", "1")
     expected = pytest.raises(MissingDataError, match="CYTOSURF_OFFLINE is set")
     with expected, asking("siibra", "a map", ""):
-        requests.get("http://127.0.0.1:9/", timeout=1)
-    assert requests.adapters.HTTPAdapter.send is before
+        requests.get("http://localhost/", timeout=1)
+    assert sent == []
+    assert requests.adapters.HTTPAdapter.send is send
+    monkeypatch.delenv("CYTOSURF_OFFLINE")
+    with pytest.raises(ZeroDivisionError), asking("siibra", "a map", ""):
+        requests.get("http://localhost/", timeout=1)
+    assert sent == ["http://localhost/"]
 
 
 def test_a_package_that_is_not_there_is_said_to_be_so(monkeypatch):
