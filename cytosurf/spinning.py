@@ -8,6 +8,7 @@ from pathlib import Path
 from cytosurf.errors import InputError
 from cytosurf.nulls import Policy
 from cytosurf.nulls.feature_nulls import Family
+from cytosurf.nulls.increment import Statistic
 from cytosurf.runs import (
     Forecast,
     RunRecord,
@@ -133,6 +134,7 @@ def increment(
     spins: int | None = None,
     rotation: Policy = "mirrored",
     null: Family = "spins",
+    statistic: Statistic = "increment",
     jobs: int | None = None,
 ) -> Decoding:
     """Test whether the features of a run add to position, and put it into the run's report.
@@ -155,6 +157,9 @@ def increment(
         How the draws of the hemispheres go together.
     null : {"spins", "surrogates"}, optional
         Whether features are spun or made anew.
+    statistic : {"increment", "difference"}, optional
+        Whether features are decoded beside position, or on their own with position as a baseline:
+        then the outcome is ``record.results["feature_tests"]``.
     jobs : int, optional
         Processes; as the run was made with if left out.
 
@@ -185,6 +190,7 @@ def increment(
         spins=spins,
         rotation=rotation,
         null=null,
+        statistic=statistic,
         jobs=jobs,
     )
     write_outputs(record)

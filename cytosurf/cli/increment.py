@@ -36,6 +36,10 @@ def increment_command(
     null: Annotated[
         str, typer.Option(help="spins, or surrogates: features that are made anew.")
     ] = "spins",
+    statistic: Annotated[
+        str,
+        typer.Option(help="increment, or difference: features on their own, position subtracted."),
+    ] = "increment",
     jobs: JobsOfRun = None,
 ) -> None:
     """Test whether features add to position: they are spun, labels and position stay.
@@ -47,7 +51,12 @@ def increment_command(
     """
     from cytosurf.spinning import increment
 
-    options: dict[str, Any] = {"rotation": rotation, "null": null}
-    print_summary(
-        increment(run_dir, features, position=position, spins=spins, jobs=jobs, **options)
-    )
+    options: dict[str, Any] = {"rotation": rotation, "null": null, "statistic": statistic}
+    result = increment(run_dir, features, position=position, spins=spins, jobs=jobs, **options)
+    print_summary(result)
+    for test in result.record.results.get("feature_tests", []):
+        typer.echo(
+            f"{test['features']}: macro-F1 {test['observed']:+.3f} above {test['position']}, "
+            f"p = {test['p']:.3g} ({test['exceed']} of {test['n_spins']} {test['rotation']} "
+            f"{test['null']} of the features reach it)"
+        )

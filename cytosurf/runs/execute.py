@@ -207,7 +207,9 @@ def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
             outcome = spin_test_outcome(record, prepared.policies, config.spins)
             results["spin_test"] = outcome | {"seconds": clock.seconds["spins"]}
     write_maps(record)
-    results["increment_tests"] = earlier_increments(directory, run_identity(config, inputs))
+    run = run_identity(config, inputs)
+    results["increment_tests"] = earlier_increments(directory, run)
+    results["feature_tests"] = earlier_increments(directory, run, "feature_tests")
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
     results["family"] = suspend_family(directory)
     write_json(directory / RESULTS, results)

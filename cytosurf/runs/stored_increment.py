@@ -3,7 +3,8 @@
 A test has a folder of its own, ``increments/NAME``, with a file for every few draws that are done:
 scores with the features, of position alone, and the share of vertices kept, with the SHA-256 of the
 arrays. What a draw gives depends on the run, the test and its number alone, so a killed test goes
-on where it was, and more draws can be added. ``results.json`` holds the outcome of each test.
+on where it was, and more draws can be added. ``results.json`` holds the outcome of each test; those
+of features on their own, with position only subtracted, stand apart under ``feature_tests``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,13 @@ from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError, unknown_name
 from cytosurf.nulls import Policy
 from cytosurf.nulls.feature_nulls import Family, check_family
-from cytosurf.nulls.increment import IncrementTest, Row, run_increment_test
+from cytosurf.nulls.increment import (
+    INCREMENT,
+    IncrementTest,
+    Row,
+    Statistic,
+    run_increment_test,
+)
 from cytosurf.runs.config import RunConfig, read_config
 from cytosurf.runs.directory import check_named_inputs, check_same_inputs
 from cytosurf.runs.increment import increment_data
@@ -42,6 +50,7 @@ from cytosurf.runs.record import (
 
 FOLDER = "increments"
 STATISTIC = "macro_f1 increment"
+INCREMENT_TESTS, FEATURE_TESTS = "increment_tests", "feature_tests"
 DEFAULT_SPINS = 99
 
 
@@ -53,6 +62,7 @@ def add_increment_test(
     spins: int | None = None,
     rotation: Policy = "mirrored",
     null: Family = "spins",
+    statistic: Statistic = INCREMENT,
     jobs: int | None = None,
 ) -> RunRecord:
     """Test whether the features of a run add to position, and keep the outcome in the run.
@@ -72,6 +82,8 @@ def add_increment_test(
         How the draws of the hemispheres go together.
     null : {"spins", "surrogates"}, optional
         Whether features are spun or made anew.
+    statistic : {"increment", "difference"}, optional
+        Whether features are decoded beside position, or on their own.
     jobs : int, optional
         Processes; as configured if left out.
 
@@ -100,6 +112,9 @@ def add_increment_test(
         raise unknown_name("--features", name, config.features)
     inputs, beside = _inputs(directory, config, name, position)
     what = {"features": name, "position": beside, "rotation": rotation, "null": null}
+    key = INCREMENT_TESTS
+    if statistic != INCREMENT:
+        what["statistic"], key = f"macro_f1 {statistic}", FEATURE_TESTS
     folder = directory / FOLDER / _folder_name(what)
     run = _identity(directory, what, inputs)
     done = _finished(folder, run)
@@ -111,14 +126,15 @@ def add_increment_test(
         seed=config.seed,
         rotation=rotation,
         null=null,
+        statistic=statistic,
         jobs=config.jobs if jobs is None else jobs,
         names=(name, beside, config.target),
         done=done,
         keep=partial(_keep, folder, run),
     )
     results = read_json(directory / RESULTS)
-    others = [test for test in results.get("increment_tests", []) if not _same(test, what)]
-    results["increment_tests"] = [*others, what | _entry(outcome) | {"folder": folder.name}]
+    others = [test for test in results.get(key, []) if not _same(test, what)]
+    results[key] = [*others, _entry(outcome) | what | {"folder": folder.name}]
     write_json(directory / RESULTS, results)
     return load_run(directory)
 
@@ -167,7 +183,9 @@ def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[Nu
     return records
 
 
-def earlier_increments(directory: Path, run: str) -> list[dict[str, Any]]:
+def earlier_increments(
+    directory: Path, run: str, key: str = INCREMENT_TESTS
+) -> list[dict[str, Any]]:
     """Return the increment tests of a run that is done again; none of another run.
 
     Parameters
@@ -176,10 +194,12 @@ def earlier_increments(directory: Path, run: str) -> list[dict[str, Any]]:
         A run directory, or where one will be.
     run : str
         What tells the spins of the run from those of any other.
+    key : {"increment_tests", "feature_tests"}, optional
+        Of ``results.json``.
     """
     if not (directory / RESULTS).exists() or read_json(directory / INFO).get("run", run) != run:
         return []
-    tests: list[dict[str, Any]] = read_json(directory / RESULTS).get("increment_tests", [])
+    tests: list[dict[str, Any]] = read_json(directory / RESULTS).get(key, [])
     return tests
 
 
@@ -271,4 +291,5 @@ def _entry(outcome: IncrementTest) -> dict[str, Any]:
         "p_ci95": list(outcome.p_ci95),
         "untestable": int(np.isnan(outcome.null).sum()),
         "kept": {"mean": float(kept.mean()), "min": float(kept.min())},
+        "surrogates": None if outcome.surrogates is None else asdict(outcome.surrogates),
     }

@@ -19,6 +19,19 @@ def test_the_test_goes_into_the_run(cytosurf, named_toy, tmp_path):  # noqa: F81
     assert "No increment test was made" not in (run / "report.html").read_text()
 
 
+def test_features_on_their_own(cytosurf, named_toy, tmp_path):  # noqa: F811
+    """The plain test ends with its own line, and leaves the increment tests alone."""
+    run = tmp_path / "run"
+    named_toy(run, spins=0)
+    options = ["--spins", 3, "--position", "noise", "--jobs", 1, "--null", "surrogates"]
+    done = cytosurf("increment", run, *options, "--statistic", "difference")
+    assert done.code == 0
+    assert "when added to" not in done.out
+    assert "above noise, p = " in done.out
+    assert "of 3 mirrored surrogates of the features reach it" in done.out
+    refused(cytosurf("increment", run, *options, "--statistic", "f1"), "statistic")
+
+
 def test_options_reach_the_function(cytosurf, monkeypatch):
     """Each under its own name."""
     calls = []
@@ -30,12 +43,14 @@ def test_options_reach_the_function(cytosurf, monkeypatch):
     monkeypatch.setattr(spinning, "increment", increment)
     cytosurf("increment", "a")
     options = ["--features", "hist", "--position", "harmonics:8", "--spins", 9]
+    options += ["--statistic", "difference"]
     cytosurf("increment", "a", *options, "--rotation", "independent", "--null", "surrogates")
     plain = {"position": None, "spins": None, "jobs": None}
+    alone = {"statistic": "difference"}
     chosen = {"position": "harmonics:8", "spins": 9, "jobs": None}
     assert calls == [
-        ("a", None, plain | {"rotation": "mirrored", "null": "spins"}),
-        ("a", "hist", chosen | {"rotation": "independent", "null": "surrogates"}),
+        ("a", None, plain | {"rotation": "mirrored", "null": "spins", "statistic": "increment"}),
+        ("a", "hist", chosen | {"rotation": "independent", "null": "surrogates"} | alone),
     ]
 
 

@@ -14,6 +14,9 @@ from tests.unit.runs.cortex import FOLDS, comparable, listing
 pytestmark = pytest.mark.filterwarnings("ignore:.*spins cannot give")
 
 
+KEYS = ("increment_tests", "feature_tests")
+
+
 @pytest.fixture
 def run(named_toy, tmp_path):
     """Return a run with label spins."""
@@ -177,3 +180,30 @@ def test_maps_in_memory_and_no_run(run_toy, tmp_path):
         add_increment_test(tmp_path / "run", spins=2)
     with pytest.raises(InputError, match=r"config\.yaml"):
         add_increment_test(tmp_path / "none", spins=2)
+
+
+def test_surrogates_and_features_on_their_own(run, named_toy):
+    """Each kind of test has an entry of its own, kept when the run is done again."""
+    options = {"space": "toy-642", "spins": 3, "folds": FOLDS, "position": "noise"}
+    asked = {"spins": 3, "position": "noise"}
+    for null in ("spins", "surrogates"):
+        add_increment_test(run, null=null, **asked)
+        add_increment_test(run, null=null, statistic="difference", **asked)
+    results = read_json(run / "results.json")
+    for key, statistic in (("increment_tests", "increment"), ("feature_tests", "difference")):
+        assert [test["null"] for test in results[key]] == ["spins", "surrogates"]
+        for test in results[key]:
+            kind = {"null": test["null"], "statistic": statistic}
+            expected = increment_test("stain", "bands", **options, **kind)
+            assert test["statistic"] == f"macro_f1 {statistic}"
+            assert (test["observed"], test["exceed"]) == (expected.observed, expected.exceed)
+        spins, surrogates = (test["surrogates"] for test in results[key])
+        assert spins is None
+        assert surrogates["n_modes"] == expected.surrogates.n_modes
+        assert surrogates["share"] == expected.surrogates.share
+    assert len(load_run(run).increment_nulls) == 2
+    assert len({test["folder"] for key in KEYS for test in results[key]}) == 4
+    add_increment_test(run, null="surrogates", statistic="difference", **asked)
+    named_toy(run, spins=3)
+    again = read_json(run / "results.json")
+    assert {key: again[key] for key in KEYS} == {key: results[key] for key in KEYS}
