@@ -23,6 +23,7 @@ from cytosurf.decoding.blocks import BLOCK, LANES, TILE, logits_block, products_
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 # Tiles whose float32 sums are added up before they go to float64.
@@ -210,7 +211,7 @@ def objective_gradient(
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def probability_pass(
-    x: Float32, place: Int64, coefficients: Float32, intercepts: Float32, probability: Float32
+    x: Float32, place: Int32, coefficients: Float32, intercepts: Float32, probability: Float32
 ) -> None:
     """Fill ``probability[place[tile, slot]]`` with the class probabilities of every slot.
 

@@ -155,18 +155,22 @@ def stratified_sample(
     sample = aligned(n_tiles * n_features * TILE).reshape(n_tiles, n_features, TILE)
     source = np.full((n_tiles, TILE), -1, np.int64)
     seen = np.zeros(n_classes, np.int64)
+    picked = np.empty(TILE, np.int64)
     n = 0
     for tile in tiles:
+        n_picked = 0
         for t in range(TILE):
             if weight[tile, t] > 0:
                 k = label[tile, t]
                 if seen[k] % stride[k] == 0:
-                    i, slot = n // TILE, n % TILE
-                    for j in range(n_features):
-                        sample[i, j, slot] = x[tile, j, t]
-                    source[i, slot] = tile * TILE + t
-                    n += 1
+                    source[(n + n_picked) // TILE, (n + n_picked) % TILE] = tile * TILE + t
+                    picked[n_picked] = t
+                    n_picked += 1
                 seen[k] += 1
+        for j in range(n_features):
+            for m in range(n_picked):
+                sample[(n + m) // TILE, j, (n + m) % TILE] = x[tile, j, picked[m]]
+        n += n_picked
     return sample, source
 
 

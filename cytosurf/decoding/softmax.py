@@ -313,7 +313,7 @@ def predict_probability(
         Columns in the order of ``fit.classes``.
     """
     row_slot = design.row_slot if rows is None else design.row_slot[rows]
-    place = np.full(design.slot_row.shape, -1)
+    place = np.full(design.slot_row.shape, -1, np.int32)
     place[row_slot] = np.arange(len(row_slot))
     probability = np.empty((len(row_slot), len(fit.classes)), np.float32)
     kernels.probability_pass(

@@ -23,7 +23,7 @@ def fast_exp(x):
 
 def probability_of(x, tiles, coefficients, intercepts):
     """Return what `probability_pass` fills in."""
-    place = np.full((len(x), TILE), -1)
+    place = np.full((len(x), TILE), -1, np.int32)
     place[tiles] = np.arange(len(tiles) * TILE).reshape(-1, TILE)
     probability = np.full((len(tiles) * TILE, len(intercepts)), np.nan, np.float32)
     kernels.probability_pass(x, place, coefficients, intercepts, probability)
