@@ -26,8 +26,8 @@ def test_parameters_are_those_of_one_process(world, size):
     """After five steps with momentum, weights, running statistics and losses are equal."""
     ((alone, losses),) = parts(world, 1, tasks.train, 5)
     for state, found in parts(world, size, tasks.train, 5):
-        assert_close(state, alone, 1e-11)
-        assert found == pytest.approx(losses, rel=1e-11)
+        assert_close(state, alone, 1e-12)
+        assert found == pytest.approx(losses, rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -36,8 +36,8 @@ def test_two_passes_equal_one_without_batch_statistics(world, size):
     one = parts(world, size, tasks.train, 2, "group")
     two = parts(world, size, tasks.train, 2, "group", 3)
     for (state, losses), (found_state, found) in zip(one, two, strict=True):
-        assert_close(found_state, state, 1e-11)
-        assert found == pytest.approx(losses, rel=1e-11)
+        assert_close(found_state, state, 1e-12)
+        assert found == pytest.approx(losses, rel=1e-12)
 
 
 def test_two_passes_normalise_chunks_over_all_ranks(world):

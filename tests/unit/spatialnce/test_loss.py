@@ -236,6 +236,16 @@ def test_repeated_points_are_full_positives():
     torch.testing.assert_close(found.loss, expected, rtol=1e-12, atol=0)
 
 
+def test_embeddings_that_are_not_numbers_give_no_number():
+    """The loss and its gradient are NaN, which training sees and skips; nothing is hidden."""
+    z, x = dense.samples(12)
+    z.data[3, 2] = torch.nan
+    found = spatial_nce(z, x).loss
+    (gradient,) = torch.autograd.grad(found, z)
+    assert found.isnan()
+    assert gradient.isnan().any()
+
+
 def test_autocast_does_not_reach_the_loss():
     """Inside autocast, float32 embeddings give the same bits; bfloat16 ones are widened first."""
     z, x = dense.samples(64, dtype=torch.float32)

@@ -57,7 +57,10 @@ def test_positions_belong_to_one_size():
     """Another size is refused, as is one that the backbone's stride does not divide."""
     with pytest.raises(InputError, match="found 32 x 64 px; expected 64 x 64 px"):
         small()(torch.zeros(1, 1, 32, 64))
-    with pytest.raises(InputError, match="image_px: found 100; expected a multiple of 64"):
+    with (
+        pytest.raises(InputError, match="image_px: found 100; expected a multiple of 64"),
+        torch.device("meta"),
+    ):
         HybridViT(image_px=100)
     with pytest.raises(InputError, match="heads: found 5; expected a divisor"):
         HybridViT(heads=5)
