@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from cytosurf.data.cache import is_offline
 from cytosurf.errors import InputError, MissingDataError
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
+from cytosurf.surfaces.routes import route
+from cytosurf.surfaces.space import KNOWN_SPACES, Space
 
 Data = TypeVar("Data", SurfaceMap, Parcellation)
 
@@ -138,6 +140,24 @@ def moved(package: str, what: str) -> InputError:
         f"that of version {TESTED[package]}",
         f"pip install '{package}=={TESTED[package]}', or a newer cytosurf.",
     )
+
+
+def has_route(native: Space, wanted: Space) -> bool:
+    """Return whether cytosurf knows a mesh and a way from it to the space that is wanted.
+
+    Examples
+    --------
+    >>> fslr = Space("fsLR", "32k")
+    >>> has_route(Space("bigbrain", "164k"), fslr), has_route(Space("civet", "41k"), fslr)
+    (True, False)
+    """
+    if (native.template, native.density) not in KNOWN_SPACES:
+        return False
+    try:
+        route(native, wanted)
+    except InputError:
+        return False
+    return True
 
 
 def _version(package: str) -> str:

@@ -17,12 +17,11 @@ from typing import Any
 import nibabel
 import numpy as np
 
-from cytosurf.connectors.fetched import Fetched, asking, imported, moved, source_name
+from cytosurf.connectors.fetched import Fetched, asking, has_route, imported, moved, source_name
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.surfaces.io import read_map
 from cytosurf.surfaces.maps import SurfaceMap
-from cytosurf.surfaces.routes import route
-from cytosurf.surfaces.space import HEMISPHERES, KNOWN_SPACES, Space
+from cytosurf.surfaces.space import HEMISPHERES, Space
 from cytosurf.surfaces.templates import FSLR_32K
 from cytosurf.surfaces.volume_image import Volume
 
@@ -79,7 +78,7 @@ def annotation(
     if key[2] == "MNI152":
         data = by_registration_fusion(files[0], wanted if _can_fuse(wanted) else FSLR_32K)
         notes.append(f"volume ({key[3]}) projected by neuromaps' registration fusion")
-    elif _has_route(native, wanted):
+    elif has_route(native, wanted):
         data = _read(files, native)
     else:
         paths = tuple(str(file) for file in files)
@@ -216,17 +215,6 @@ def _as_paths(fetched: Any) -> list[Path]:
 
 def _can_fuse(space: Space) -> bool:
     return space.density in _FUSION_DENSITIES.get(space.template, ())
-
-
-def _has_route(native: Space, wanted: Space) -> bool:
-    """Return whether cytosurf knows the mesh and a way from it to the space that is wanted."""
-    if (native.template, native.density) not in KNOWN_SPACES:
-        return False
-    try:
-        route(native, wanted)
-    except InputError:
-        return False
-    return True
 
 
 def _read(files: list[Path], native: Space) -> SurfaceMap:

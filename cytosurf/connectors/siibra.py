@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.connectors.fetched import Fetched, asking, imported, moved, source_name
+from cytosurf.connectors.fetched import Fetched, asking, has_route, imported, moved, source_name
 from cytosurf.errors import InputError, MissingDataError, unknown_name
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.space import HEMISPHERES, Space
@@ -48,7 +48,8 @@ def siibra_parcellation(parcellation: str, space: str = "") -> Fetched[Parcellat
     parcellation : str
         A name by which siibra finds one; hyphens and underscores stand for spaces.
     space : {"", "hcp32k", "fsaverage5", "fsaverage", "mni152"}, optional
-        siibra's space to take it from; if left out the first of these that has it.
+        siibra's space to take it from; if left out the first of these that has it and from which
+        a way leads to fs_LR 32k.
 
     Returns
     -------
@@ -67,8 +68,9 @@ def siibra_parcellation(parcellation: str, space: str = "") -> Fetched[Parcellat
         raise unknown_name("space of siibra", space, SPACES)
     siibra = imported("siibra")
     asked = f"siibra:{parcellation}" + (f":{space}" if space else "")
+    spaces = [space] if space else [s for s, own in SPACES.items() if has_route(own, FSLR_32K)]
     with asking("siibra", asked, _WITHOUT_NETWORK):
-        found, atlas_map = _labelled_map(siibra, _spec(parcellation), [space] if space else SPACES)
+        found, atlas_map = _labelled_map(siibra, _spec(parcellation), spaces)
         indices = {name: atlas_map.get_index(name) for name in atlas_map.regions}
     keys_of, names = _keys_by_name(indices)
     halves = []
