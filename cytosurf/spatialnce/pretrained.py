@@ -124,7 +124,10 @@ def _from_hub(transformers: ModuleType, name: str) -> tuple[nn.Module, int]:
     """Load by transformers, which fills missing weights at random unless one looks."""
     try:
         backbone, report = transformers.AutoModel.from_pretrained(
-            name, output_loading_info=True, local_files_only=is_offline()
+            name,
+            output_loading_info=True,
+            local_files_only=is_offline(),
+            use_safetensors=True,  # and no pickle
         )
     except (OSError, ValueError) as error:
         raise _not_loaded(name, error) from error

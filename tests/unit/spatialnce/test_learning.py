@@ -73,14 +73,14 @@ def place_r2(encoder, train, test):
     return float((1 - left / total).mean())
 
 
-def test_places_are_learned_better_than_by_simclr(seed=0):
+def test_places_are_learned_better_than_by_simclr():
     """At equal steps, batches, encoder and augmentations, and better than without training."""
-    train, test = cortex(1500, 2 * seed), cortex(700, 2 * seed + 1)
+    train, test = cortex(1500, 0), cortex(700, 1)
     found = {
-        loss: place_r2(trained(loss, *train, seed), train, test)
+        loss: place_r2(trained(loss, *train, seed=0), train, test)
         for loss in ("spatialnce", "simclr")
     }
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     untrained = place_r2(SmallEncoder(widths=(8, 16, 32)).eval(), train, test)
     assert found["spatialnce"] > found["simclr"] + 0.05
     assert found["spatialnce"] > untrained + 0.05

@@ -145,9 +145,10 @@ def test_downloads_can_be_forbidden(monkeypatch, offline):
     monkeypatch.setenv("CYTOSURF_OFFLINE", offline)
     calls = hub(monkeypatch)
     load_pretrained("hf:/some/folder")
-    assert calls == [
-        ("/some/folder", {"output_loading_info": True, "local_files_only": bool(offline)})
-    ]
+    ((name, options),) = calls
+    assert name == "/some/folder"
+    assert options["local_files_only"] == bool(offline)
+    assert options["use_safetensors"]  # and no pickle
 
 
 @pytest.mark.parametrize("model", ["dinov3", "hf:", "hub:dinov3"])
