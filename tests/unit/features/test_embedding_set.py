@@ -1,13 +1,14 @@
 """Embeddings as a feature set and as maps in files; tables generated with known answers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
-from cytosurf.features import embedding_assign, embedding_generated, registry
+from cytosurf.features import embedding_assign, embedding_generated, embedding_set, registry
 from cytosurf.features.bigbrain import bigbrain_profiles
 from cytosurf.features.embedding_assign import assign_to_midsurface
 from cytosurf.features.embedding_generated import generate_embeddings
@@ -66,6 +67,24 @@ def test_features_that_never_change_are_left_out(toy_cortex, table):
     loaded = load_feature_sets([name], toy_cortex.TOY)[name]
     assert loaded.map.columns == ("feature_2", "feature_3", "feature_4")
     assert "2 features are the same at every vertex and are left out" in loaded.notes
+
+
+def test_it_is_valid_near_a_point_and_on_the_cortex(toy_cortex, table, monkeypatch):
+    """Neither the medial wall nor places without points have features."""
+    points = toy_cortex.points()
+    front = points[:, 1] > 10
+    part = EmbeddingTable(points[front], toy_cortex.stain(3)[front], space="bigbrain")
+    part.write(table.name)
+    cortex = np.arange(1284) % 2 == 0
+
+    def on_cortex(features):
+        return replace(features, map=replace(features.map, valid=cortex))
+
+    monkeypatch.setattr(embedding_set, "on_cortex", on_cortex)
+    found = embedding_features(f"embedding:{table.name}", toy_cortex.TOY).map.valid
+    near = assign_to_midsurface(part).features.valid
+    assert 0 < near.sum() < 1284
+    assert found.tolist() == (near & cortex).tolist()
 
 
 @pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
