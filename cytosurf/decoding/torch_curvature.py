@@ -67,7 +67,7 @@ def _inverse_at(problems: Problems, number: Tensor, theta: Tensor) -> Tensor:
         k = m = torch.arange(n_classes, device=device)
     i, j = torch.triu_indices(width, width, device=device)
     # Pairs of classes in rows, pairs of features in columns: blocks are symmetric.
-    sums = torch.zeros(len(k), len(i), device=device)
+    sums = torch.zeros(len(k), len(i), dtype=torch.float32, device=device)
     x, weight = _sample_rows(problems, number)
     for rows, w in zip(torch.split(x, BLOCK_ROWS), torch.split(weight, BLOCK_ROWS), strict=True):
         p = torch.softmax(rows @ theta.float().T, dim=1)
@@ -81,7 +81,7 @@ def _inverse_at(problems: Problems, number: Tensor, theta: Tensor) -> Tensor:
     if not full:
         hessian = torch.where(present[:, None, None], hessian + ridge, torch.eye(width).to(x))
         return torch.stack([_inverse(block) for block in hessian])
-    blocks = torch.zeros(n_classes, n_classes, width, width, device=device)
+    blocks = hessian.new_zeros(n_classes, n_classes, width, width)
     blocks[k, m] = blocks[m, k] = hessian
     # Nothing but the penalty changes when all classes are shifted alike: such shifts get the
     # curvature of other directions, so that the inverse is accurate in float32.
@@ -98,7 +98,7 @@ def _inverse_at(problems: Problems, number: Tensor, theta: Tensor) -> Tensor:
 def _inverse(matrix: Tensor) -> Tensor:
     """Invert a symmetric matrix whose smallest eigenvalues rounding may have left below zero."""
     shift = 1e-6 * torch.trace(matrix) / len(matrix)
-    unit = torch.eye(len(matrix), device=matrix.device)
+    unit = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     while True:
         matrix = matrix + shift * unit
         factor, failed = torch.linalg.cholesky_ex(matrix)

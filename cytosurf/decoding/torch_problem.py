@@ -2,12 +2,13 @@
 
 The objective is that of `cytosurf.decoding.softmax`. All training sets of a batch share the rows,
 which stay on the device; a problem is a label vector, a mask of rows and what follows from them.
-Whatever adds numbers up is computed for one problem at a time, so that nothing depends on how many
-there are; counts are whole numbers, and everything else is done element by element.
+Whatever adds numbers up is computed in groups of one size, each problem by itself, so that nothing
+depends on how many there are; counts are whole numbers, and all else is done element by element.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -123,7 +124,14 @@ class Problems:
 
 
 def make_problems(
-    rows: Rows, labels: Tensor, masks: Tensor, spin: Tensor, mask: Tensor, n_classes: int, C: float
+    rows: Rows,
+    labels: Tensor,
+    masks: Tensor,
+    spin: Tensor,
+    mask: Tensor,
+    n_classes: int,
+    C: float,
+    n_places: int,
 ) -> Problems:
     """Return training sets: classes present, weights, penalties.
 
@@ -141,26 +149,28 @@ def make_problems(
         Number of classes K, present or not.
     C : float
         Inverse strength of the penalty, as in scikit-learn.
+    n_places : int
+        Problems that are looked at together.
     """
-    counts, means, variances = [], [], []
-    for b, m in zip(spin.tolist(), mask.tolist(), strict=True):
-        label = labels[b].long()
-        included = masks[m] & (label >= 0)
-        count = label.new_zeros(n_classes + 1)
-        count.scatter_add_(0, torch.where(included, label, n_classes), torch.ones_like(label))
-        sums = torch.bmm(included.double()[None, None], rows.wide)[0, 0]
-        mean, square = (sums / count[:-1].sum()).tensor_split(2)
-        counts.append(count[:-1])
-        means.append(mean)
-        variances.append((square - mean**2).clamp(min=0.0))
-    count, mean, variance = torch.stack(counts), torch.stack(means), torch.stack(variances)
+    counts, sums = [], []
+    for numbers, n in groups(len(spin), n_places, rows.device):
+        label = labels[spin[numbers]].long()
+        included = masks[mask[numbers]] & (label >= 0)
+        of_group = label.new_zeros(n_places, n_classes + 1)
+        of_group.scatter_add_(1, torch.where(included, label, n_classes), torch.ones_like(label))
+        counts.append(of_group[:n, :-1])
+        wide = rows.wide.expand(n_places, -1, -1)
+        sums.append(torch.bmm(included.double()[:, None], wide)[:n, 0])
+    count = torch.cat(counts)
+    mean, square = (torch.cat(sums) / count.sum(dim=1, keepdim=True)).tensor_split(2, dim=1)
+    variance = (square - mean**2).clamp(min=0.0)
     n_train, present = count.sum(dim=1, keepdim=True), count > 0
     n_present = present.sum(dim=1, keepdim=True)
     weight = torch.where(present, n_train / (n_present * count.clamp(min=1).double()), 0.0)
     # Not scaled, as in StandardScaler: what is constant but for the rounding of its float32.
     is_constant = variance <= (CONSTANT * mean) ** 2
     is_constant[:, -1] = False
-    penalty = torch.where(n_present == 2, 2.0, 1.0) / (C * n_train)
+    penalty = torch.where(n_present == 2, 2.0, 1.0) / (C * n_train.double())
     penalty = penalty * torch.where(is_constant, 1.0, variance)
     penalty[:, -1] = 0.0
     return Problems(
@@ -175,6 +185,13 @@ def make_problems(
         (present[:, :, None] & ~is_constant[:, None]).double(),
         torch.where(is_constant, mean, 0.0),
     )
+
+
+def groups(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
+    """Split the numbers below `n` into groups of one size; say how many of the last one count."""
+    for first in range(0, n, size):
+        numbers = torch.arange(first, first + size, device=device)
+        yield numbers.clamp(max=n - 1), min(size, n - first)
 
 
 def sample_size(n_classes: int, width: int, n_rows: int) -> int:

@@ -36,7 +36,14 @@ from cytosurf.decoding.torch_curvature import inverse_at, inverse_at_zero
 from cytosurf.decoding.torch_device import full_precision, torch_device
 from cytosurf.decoding.torch_memory import LARGEST_BATCH, free_bytes, slab_bytes, spin_bytes
 from cytosurf.decoding.torch_minimise import Begin, evaluate, minimise
-from cytosurf.decoding.torch_problem import NEVER, Problems, Rows, make_problems, make_rows
+from cytosurf.decoding.torch_problem import (
+    NEVER,
+    Problems,
+    Rows,
+    groups,
+    make_problems,
+    make_rows,
+)
 from cytosurf.errors import CytosurfError
 
 NO_LABEL = -1
@@ -103,7 +110,7 @@ class TorchFitter:
             problems, theta, converged = self._folds(starts, train[None])
             present = problems.present[0].cpu().numpy()
             x = starts.problems.rows.flat[torch.from_numpy(np.flatnonzero(test)).to(theta.device)]
-            probability = _probability(x, theta[0]).cpu().numpy()
+            probability = _probability(x[None], theta)[0].cpu().numpy()
         classes = np.flatnonzero(present)
         return FoldFit(classes, probability[:, classes], bool(converged[0]))
 
@@ -134,7 +141,8 @@ class TorchFitter:
         """
         counts, correct = [], []
         for starts, theta, _ in self._solved(labels, train, n_classes):
-            of_batch, right = _outcomes(starts.problems, theta, test)
+            n_places = self._n_places(starts.problems.rows)
+            of_batch, right = _outcomes(starts.problems, theta, test, n_places)
             counts.append(of_batch.cpu().numpy())
             correct.append(right[:, : labels.shape[1]].cpu().numpy())
         return np.concatenate(counts), np.concatenate(correct)
@@ -212,10 +220,10 @@ class TorchFitter:
         on_device = torch.from_numpy(padded).to(rows.device)
         spin = torch.arange(len(labels), device=rows.device)
         masks = _masks(any_fold[None], n_all, rows.device)
-        problems = make_problems(
-            rows, on_device, masks, spin, torch.zeros_like(spin), n_classes, self.C
-        )
         n_places = self._n_places(rows)
+        problems = make_problems(
+            rows, on_device, masks, spin, torch.zeros_like(spin), n_classes, self.C, n_places
+        )
         theta = problems.free.new_zeros(problems.free.shape)
         theta[:, :, -1] = torch.where(problems.present, 0.0, NEVER)
         begin = Begin(theta, inverse_at_zero(problems))
@@ -242,9 +250,8 @@ class TorchFitter:
         spin = torch.arange(len(labels), device=rows.device).repeat_interleave(len(train))
         mask = torch.arange(len(train), device=rows.device).repeat(len(labels))
         n_classes, n_places = starts.theta.shape[1], self._n_places(rows)
-        problems = make_problems(rows, labels, masks, spin, mask, n_classes, self.C)
-        of_spin = zip(spin.tolist(), range(len(spin)), strict=True)
-        theta = torch.stack([_begin_at(starts.theta[b], problems, i) for b, i in of_spin])
+        problems = make_problems(rows, labels, masks, spin, mask, n_classes, self.C, n_places)
+        theta = _begin_at(starts.theta, problems, n_places)
         gradient, decrement = evaluate(problems, theta, starts.inverse, n_places)
         of_sample, _ = evaluate(problems, theta, starts.inverse, n_places, sampled=True)
         begin = Begin(theta, starts.inverse, tilt=gradient - of_sample)
@@ -275,21 +282,34 @@ class TorchFitter:
         return self.n_places or PLACES[rows.device.type]
 
 
-def _begin_at(theta: Tensor, problems: Problems, number: int) -> Tensor:
-    """Return the parameters of a start as those of a fold, of other classes and columns."""
-    present = problems.present[number][:, None]
-    theta = torch.where(present, theta, 0.0)
-    theta = theta - theta.sum(dim=0) / present.sum()  # a common shift changes nothing
-    # From a column that varied and no longer does, only the slight penalty would lead back to 0.
-    free = problems.free[number]
-    intercept = theta[:, -1] + (theta * (1 - free)) @ problems.constant[number]
-    theta = theta * free
-    theta[:, -1] = torch.where(present[:, 0], intercept, NEVER)
-    return theta
+def _begin_at(starts: Tensor, problems: Problems, n_places: int) -> Tensor:
+    """Return the parameters of each label vector as those of its folds: of other classes, columns.
+
+    Parameters
+    ----------
+    starts : (n_spins, K, width) float64
+        Parameters.
+    problems : Problems
+        The folds.
+    n_places : int
+        Problems that are looked at together.
+    """
+    found = []
+    for numbers, n in groups(len(problems), n_places, starts.device):
+        present = problems.present[numbers][:, :, None]
+        theta = torch.where(present, starts[problems.spin[numbers]], 0.0)
+        # A shift that all classes have in common changes nothing.
+        theta = theta - theta.sum(dim=1, keepdim=True) / present.sum(dim=1, keepdim=True)
+        # From a column that varied and no longer does, only the slight penalty would lead to 0.
+        free, constant = problems.free[numbers], problems.constant[numbers]
+        intercept = theta[:, :, -1:] + torch.bmm(theta * (1 - free), constant[:, :, None])
+        theta = torch.cat([(theta * free)[:, :, :-1], torch.where(present, intercept, NEVER)], 2)
+        found.append(theta[:n])
+    return torch.cat(found)
 
 
 def _outcomes(
-    problems: Problems, theta: Tensor, test: npt.NDArray[np.bool_]
+    problems: Problems, theta: Tensor, test: npt.NDArray[np.bool_], n_places: int
 ) -> tuple[Tensor, Tensor]:
     """Return confusion counts of all label vectors, and where predictions are right.
 
@@ -301,31 +321,34 @@ def _outcomes(
         Parameters of every fold.
     test : (n_folds, n_rows) bool
         Membership in test sets.
+    n_places : int
+        Label vectors that are looked at together.
     """
     rows, labels = problems.rows, problems.labels
     n_folds, n_classes = len(test), theta.shape[1]
     masks = _masks(test, labels.shape[1], rows.device)
     tested, fold = masks.any(dim=0), masks.long().argmax(dim=0)
-    at = [mask.nonzero()[:, 0] for mask in masks]
-    x = [rows.flat[where] for where in at]
     n_cells = n_folds * n_classes**2
     counts, correct = [], []
-    for spin, of_rows in enumerate(labels):
-        label = of_rows.long()
+    for spins, n in groups(len(labels), n_places, rows.device):
+        label = labels[spins].long()
         best = torch.zeros_like(label)
-        for k in range(n_folds):
-            best[at[k]] = _probability(x[k], theta[spin * n_folds + k]).argmax(dim=1)
+        for k, mask in enumerate(masks):
+            at = mask.nonzero()[:, 0]
+            x = rows.flat[at].expand(n_places, -1, -1)
+            best[:, at] = _probability(x, theta[spins * n_folds + k]).argmax(dim=2)
         counted = tested & (label != NO_LABEL)
         cell = torch.where(counted, (fold * n_classes + label) * n_classes + best, n_cells)
-        found = torch.zeros(n_cells + 1, dtype=torch.int64, device=rows.device)
-        found.scatter_add_(0, cell, torch.ones_like(cell))
-        counts.append(found[:-1].reshape(n_folds, n_classes, n_classes))
-        correct.append(counted & (best == label))
-    return torch.stack(counts), torch.stack(correct)
+        found = label.new_zeros(n_places, n_cells + 1)
+        found.scatter_add_(1, cell, torch.ones_like(cell))
+        counts.append(found[:n, :-1].reshape(n, n_folds, n_classes, n_classes))
+        correct.append((counted & (best == label))[:n])
+    return torch.cat(counts), torch.cat(correct)
 
 
 def _probability(x: Tensor, theta: Tensor) -> Tensor:
-    return torch.softmax(x @ theta.float().T, dim=1)
+    """Return the probabilities of rows ``(n, n_rows, width)`` under ``theta (n, K, width)``."""
+    return torch.softmax(torch.bmm(x, theta.float().transpose(1, 2)), dim=2)
 
 
 def _masks(masks: npt.NDArray[np.bool_], n_all: int, device: torch.device) -> Tensor:

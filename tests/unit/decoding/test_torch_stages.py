@@ -39,7 +39,7 @@ def problems(monkeypatch):
     masks = torch.zeros(2, n_all, dtype=torch.bool)
     masks[0, :N], masks[1, :N] = True, torch.from_numpy(second < 2)
     spin, mask = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
-    return make_problems(rows, labels, masks, spin, mask, K, 2.0)
+    return make_problems(rows, labels, masks, spin, mask, K, 2.0, 3)
 
 
 def training_set(problems, number):
