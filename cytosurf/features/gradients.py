@@ -143,7 +143,7 @@ def _rows_of_parcels(parcellation: Parcellation, n_rows: int) -> npt.NDArray[np.
             row_of = np.full(int(keys.max()) + 1, -1)
             row_of[keys] = np.arange(n_rows)
             rows: npt.NDArray[np.int64] = row_of[parcellation.keys]
-            return np.where(parcellation.keys > 0, rows, -1)
+            return rows
     counts = sorted({len(used), len(listed)})
     raise InputError("matrix", f"{n_rows} rows", f"{' or '.join(map(str, counts))}, one per parcel")
 

@@ -6,6 +6,7 @@ and no request leaves the machine.
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -26,7 +27,10 @@ from tests import toy
 from tests.unit.connectors.siibra_files import (
     AFFINE,
     AREAS,
+    MNI,
+    atlas_map,
     vertex_labels,
+    volume,
     voxel_labels,
     write_configuration,
 )
@@ -91,6 +95,40 @@ def test_a_volume_is_sampled_on_fs_lr(configured, embedded_surfaces):
         np.testing.assert_array_equal(labels.hemisphere(short).keys, expected)
 
 
+@pytest.mark.real_data
+def test_the_real_volumes_of_julich_brain_are_the_target_julich(
+    configured, real_data, real_cache, tmp_path
+):
+    """Julich-Brain 3.1 by siibra's route and by our data directory: the same area everywhere."""
+    from cytosurf.targets.registry import load_target
+
+    names = json.loads((real_data / "julich_brain/Julich.json").read_text())["labels"]
+    files = {
+        f"{side} hemisphere": str(real_data / f"julich_brain/JulichBrainAtlas31_{short}H.nii.gz")
+        for side, short in (("left", "L"), ("right", "R"))
+    }
+    julich_map = atlas_map(
+        "mni-labelled",
+        MNI,
+        [volume(nii=files)],
+        {
+            f"{name} - {side}": [{"volume": 0, "label": key, "fragment": side}]
+            for side in files
+            for key, name in enumerate(names)
+            if key > 0
+        },
+    )
+    configuration = shutil.copytree(configured, tmp_path / "configuration")
+    (configuration / "maps" / "mni.json").write_text(json.dumps(julich_map))
+    siibra.use_configuration(str(configuration))
+    theirs = siibra_parcellation("julich 3.1", "mni152").data
+    ours = load_target("julich").parcellation
+    plain = {key: " ".join(name.split()) for key, name in theirs.names.items()}
+    named = np.array([plain.get(key, "") for key in range(max(plain) + 1)])
+    expected = np.array(["", *(" ".join(name.split()) for name in names[1:])])
+    np.testing.assert_array_equal(named[theirs.keys], expected[ours.keys])
+
+
 def test_a_region_is_its_probability_left_and_right(configured, embedded_surfaces):
     """Each hemisphere takes the map of its own side."""
     fetched = siibra_region("julich 3.1", "hOc1")
@@ -144,17 +182,10 @@ def test_without_network_the_way_is_told(ask):
         ask()
 
 
-@pytest.fixture
-def wagstyl(cache, monkeypatch):
-    """Put the three files of siibra's profile loader into its cache, on a small mesh."""
+def put_wagstyl(mesh, thickness, profiles=None):
+    """Put the files of siibra's profile loader into its cache."""
     from siibra.livequeries.bigbrain import WagstylProfileLoader as Loader
 
-    mesh = toy.icosphere(2)
-    rng = np.random.default_rng(0)
-    layers = rng.uniform(0.1, 0.5, (6, 162))
-    layers[:, :10] = 0
-    thickness = np.vstack([layers, layers.sum(axis=0)])
-    profiles = rng.uniform(20, 60_000, (162, 200))
     image = nibabel.GiftiImage(
         darrays=[
             nibabel.gifti.GiftiDataArray(mesh.vertices, intent="NIFTI_INTENT_POINTSET"),
@@ -163,14 +194,24 @@ def wagstyl(cache, monkeypatch):
     )
     contents = {
         Loader.THICKNESSES_FILE_LEFT: npy(thickness),
-        Loader.PROFILES_FILE_LEFT: npy(profiles),
+        Loader.PROFILES_FILE_LEFT: b"" if profiles is None else npy(profiles),
         Loader.MESH_FILE_LEFT: image.to_bytes(),
     }
     for name, content in contents.items():
         file = siibra.cache.build_filename(f"{Loader.REPO}/{name}" + json.dumps({}))
         Path(file).write_bytes(content)
-    space = Space("bigbrain", "162")
-    monkeypatch.setattr(connector, "BIGBRAIN", space)
+
+
+@pytest.fixture
+def wagstyl(cache, monkeypatch):
+    """Give siibra the files of its profile loader, on a small mesh."""
+    mesh = toy.icosphere(2)
+    rng = np.random.default_rng(0)
+    layers = rng.uniform(0.1, 0.5, (6, 162))
+    layers[:, :10] = 0
+    profiles = rng.uniform(20, 60_000, (162, 200))
+    put_wagstyl(mesh, np.vstack([layers, layers.sum(axis=0)]), profiles)
+    monkeypatch.setattr(connector, "BIGBRAIN", Space("bigbrain", "162"))
     monkeypatch.setattr(connector, "load_mesh", lambda *_: mesh)
     return layers.T, profiles
 
@@ -193,6 +234,25 @@ def test_profiles_and_layers_are_read_by_siibra(wagstyl):
     fetched = siibra_profiles().data
     np.testing.assert_allclose(fetched.values, profiles, rtol=1e-6)
     assert fetched.columns[199] == "depth_200"
+
+
+@pytest.mark.real_data
+def test_layers_on_the_real_mesh_are_our_layers(cache, real_cache):
+    """Our own layer thickness, laid where siibra's download would lie, is `layers` on the left."""
+    from cytosurf.features.bigbrain import npz_rows
+    from cytosurf.features.registry import load_features
+    from cytosurf.surfaces.templates import BIGBRAIN, load_mesh
+
+    ours = npz_rows("layer-thickness", "layerthickness", "thickness")[:163_842]
+    pial = load_mesh(BIGBRAIN, "L", "pial")
+    put_wagstyl(pial, np.vstack([ours.T, ours.sum(axis=1)]))
+    theirs = load_features("siibra:layers").map
+    expected = load_features("layers").map.hemisphere("L")
+    assert theirs.hemispheres == ("L",)
+    assert np.array_equal(theirs.valid, expected.valid)
+    np.testing.assert_allclose(
+        theirs.values[theirs.valid], expected.values[expected.valid], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_vertices_of_another_mesh_are_refused(wagstyl, monkeypatch):
