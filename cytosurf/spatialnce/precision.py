@@ -27,7 +27,9 @@ def full_precision(device_type: str) -> Iterator[None]:
     False
     """
     backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
-    before = [backend.fp32_precision for backend in backends]
+    everywhere = torch.backends.fp32_precision  # type: ignore[attr-defined]
+    # "none" follows what is set for all backends, and shows its value when it is read.
+    before = [b.fp32_precision if b.fp32_precision != everywhere else "none" for b in backends]
     try:
         for backend in backends:
             backend.fp32_precision = "ieee"

@@ -35,6 +35,22 @@ def test_precision_is_full_inside_and_put_back(tf32):
     assert settings() == before
 
 
+def test_what_follows_the_setting_of_all_backends_still_does():
+    """A later change of that setting reaches them."""
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "none"
+    torch.backends.fp32_precision = "tf32"
+    try:
+        with full_precision("cpu"):
+            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
+        torch.backends.fp32_precision = "ieee"
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+    finally:
+        torch.backends.fp32_precision = "none"
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
 def test_every_product_of_the_loss_is_full(tf32, monkeypatch):
     """Forward and backward, with TF32 on globally and inside autocast."""
     seen = []
