@@ -265,8 +265,8 @@ def _increment_line(test: NullRecord) -> str:
     """Return an increment test as one line."""
     return (
         f"{test.features}: macro-F1 {test.observed:+.3f} when added to {test.baseline}, "
-        f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} spins of the "
-        "features reach it)"
+        f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} {test.draws} of "
+        "the features reach it)"
     )
 
 

@@ -159,8 +159,8 @@ def _increment_sentence(test: NullRecord) -> str:
     n = len(test.null)
     return (
         f"Added to {test.baseline}, {test.features} changes the macro-F1 by "
-        f"{number(test.observed)}; {test.exceed} of {n:,} spins of the features changed it by as "
-        f"much or more (increment test, {test.rotation} rotations): p = {format_p(test.p)}."
+        f"{number(test.observed)}; {test.exceed} of {n:,} {test.draws} of the features changed it "
+        f"by as much or more (increment test, {test.rotation} rotations): p = {format_p(test.p)}."
     )
 
 
@@ -303,7 +303,7 @@ def _numbers(
         remark = f"{test.exceed} of {len(test.null):,} spins"
         numbers.append(HeadlineNumber("spin test", f"p = {format_p(test.p)}", remark))
     for null in increments[:1]:
-        remark = f"added to {null.baseline}; {null.exceed} of {len(null.null):,} feature spins"
+        remark = f"added to {null.baseline}; {null.exceed} of {len(null.null):,} {null.draws}"
         numbers.append(HeadlineNumber("increment test", f"p = {format_p(null.p)}", remark))
     return tuple(numbers)
 

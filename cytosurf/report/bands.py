@@ -71,7 +71,8 @@ def two_tests_figure(record: RunRecord) -> Figure:
     """
     test = primary_test(record)
     panels = [] if test is None else [("labels spun", test)]
-    panels += [("features spun", null) for null in record.increment_nulls[:3]]
+    moved = {"spins": "features spun", "surrogates": "features made anew"}
+    panels += [(moved[null.draws], null) for null in record.increment_nulls[:3]]
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(_WIDTH, 2.5 * lines), layout="constrained")

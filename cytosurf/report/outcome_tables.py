@@ -23,7 +23,8 @@ _CLASS_VALUES = (
     *("exceed", "n_spins", "p", "p_max"),
 )
 _INCREMENT_COLUMNS = (
-    *("features", "position", "statistic", "rotation", "score", "score_position", "observed"),
+    *("features", "position", "statistic", "rotation", "null"),
+    *("score", "score_position", "observed"),
     *("exceed", "n_spins", "p", "p_ci95_low", "p_ci95_high", "untestable"),
     *("n_features", "n_position", "n_vertices", "kept_mean", "kept_min", "seed"),
 )
@@ -106,7 +107,8 @@ def increment_table(record: RunRecord) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per test: macro-F1 of position and features (``score``), of position alone, their
-        difference (``observed``), and how many spins of the features reach it.
+        difference (``observed``), and how many draws of the features (``null``: spins or
+        surrogates) reach it.
     """
     rows = []
     for test in record.results.get("increment_tests") or []:

@@ -100,7 +100,7 @@ def two_tests(record: RunRecord) -> PageFigure:
     """Return the null of the headline label-spin test beside those of increment tests."""
     tests = [
         f"{n.features} over {n.baseline}: observed {n.observed:.3f}, {n.exceed} of {len(n.null)} "
-        "spins reach it"
+        f"{n.draws} reach it"
         for n in record.increment_nulls
     ]
     return PageFigure(

@@ -228,9 +228,10 @@ def _label_row(null: Any, features: str) -> tuple[str, ...]:
 
 def _increment_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
     features, position = row["features"], row["position"]
+    made = features if row["null"] == "spins" else f"nothing: {features} is made anew"
     return (
         f"increment: {position} + {features} − {position}",
-        f"{features} ({row['rotation']}); labels and {position} stay",
+        f"{made} ({row['rotation']}); labels and {position} stay",
         f"{number(row['observed'])} ({number(row['score'])} − {number(row['score_position'])})",
         _p_of(row["p"], row["exceed"], row["n_spins"]),
         f"{features} adds more to {position} than equally smooth features in wrong places add",

@@ -56,6 +56,8 @@ class NullRecord:
         provisional.
     tail : dict or None
         Approximate p with its fit, or the reason why there is none; None if it was not asked for.
+    draws : str
+        What was counted: "spins", or "surrogates" of features.
     """
 
     features: str
@@ -74,6 +76,7 @@ class NullRecord:
     stopped: bool = False
     complete: bool = True
     tail: dict[str, Any] | None = None
+    draws: str = "spins"
 
     @property
     def tested(self) -> npt.NDArray[np.float64]:

@@ -178,6 +178,7 @@ def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[Nu
                 p=test["p"],
                 p_ci95=(test["p_ci95"][0], test["p_ci95"][1]),
                 primary=True,
+                draws=test["null"],
             )
         )
     return records

@@ -190,6 +190,8 @@ def test_an_increment_test_is_part_of_the_answer(record, p, shows):
     (test,) = run.increment_nulls
     assert f"Added to harmonics:8, stain changes the macro-F1 by {test.observed:.3f}" in said.found
     assert f"{test.exceed} of 99 spins of the features" in said.found
+    made_anew = answer(replace(run, increment_nulls=[replace(test, draws="surrogates")]))
+    assert f"{test.exceed} of 99 surrogates of the features" in made_anew.found
     assert shows in said.shows
     assert said.numbers[-1].label == "increment test"
     assert "cytosurf increment" not in said.does_not_show

@@ -109,6 +109,14 @@ def test_both_questions_stand_side_by_side(full):
     assert increment[3] == "0.010 (0 of 99)"
 
 
+def test_surrogates_are_not_called_spins(full):
+    """Nothing is spun where features are made anew."""
+    (entry,) = full.results["increment_tests"]
+    results = full.results | {"increment_tests": [entry | {"null": "surrogates"}]}
+    row = page_tests.two_tests(replace(full, results=results)).rows[-1]
+    assert row[1] == "nothing: stain is made anew (mirrored); labels and harmonics:8 stay"
+
+
 class TestSpinNotes:
     """What must be known of the spins before their p-values are read."""
 
