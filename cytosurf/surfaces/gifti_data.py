@@ -13,8 +13,9 @@ nibabel.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
@@ -94,10 +95,11 @@ def write_gifti(path: Path, image: Any, values: Sequence[npt.NDArray[Any]]) -> N
         What the arrays hold, of their shapes and types.
     """
     first, *others = image.to_bytes().split(_OPEN)
-    texts = in_threads(_encoded, values, sum(array.nbytes for array in values))
-    with path.open("wb") as stream:
+    n_bytes = sum(array.nbytes for array in values)
+    with path.open("wb") as stream, _mapping(len(values), n_bytes) as run:
         stream.write(first)
-        for text, rest in zip(texts, others, strict=True):
+        # One text is written while the next ones are made.
+        for text, rest in zip(run(_encoded, values), others, strict=True):
             stream.writelines((_OPEN, text, rest[rest.index(_CLOSE) :]))
 
 
@@ -127,11 +129,19 @@ def in_threads(
     >>> in_threads(abs, [-3, 2], 8)
     [3, 2]
     """
-    n_threads = min(resolve_jobs(None), len(items))
+    with _mapping(len(items), n_bytes) as run:
+        return list(run(function, items))
+
+
+@contextmanager
+def _mapping(n_items: int, n_bytes: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give what stands for `map`: with threads, where there is enough to do."""
+    n_threads = min(resolve_jobs(None), n_items)
     if n_threads < 2 or n_bytes < _WORTH_THREADS:
-        return [function(item) for item in items]
+        yield map
+        return
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
+        yield pool.map
 
 
 def _cut_out(raw: bytes) -> tuple[bytes, list[memoryview]]:
