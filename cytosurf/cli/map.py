@@ -106,13 +106,6 @@ def map_command(
     from cytosurf.surfaces.space import Space
     from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
-    if by_neuromaps:
-        from cytosurf.connectors import map_by_neuromaps
-
-        for path in map_by_neuromaps(inputs, Space.parse(to), out, source=source):
-            typer.echo(path)
-        return
-    refuse_for_volumes(inputs, method=method, areas=areas, mask=mask)
     volume_options = {
         "method": interpolation,
         "n_samples": samples,
@@ -123,6 +116,16 @@ def map_command(
         "warp_convention": warp_convention,
     }
     option_of = {"method": "interpolation", "n_samples": "samples", "hemispheres": "hemi"}
+    options: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
+    if by_neuromaps:
+        from cytosurf.connectors import map_by_neuromaps
+
+        own = {option_of.get(name, name): value for name, value in volume_options.items()}
+        own |= {**options, "unmasked": unmasked}
+        for path in map_by_neuromaps(inputs, Space.parse(to), out, source=source, own=own):
+            typer.echo(path)
+        return
+    refuse_for_volumes(inputs, **options, unmasked=unmasked)
     with naming_options(volume_options, option_of):
         written = map_inputs_as_volumes(
             inputs, Space.parse(to), out, source=source, **volume_options
@@ -131,7 +134,6 @@ def map_command(
         for path in written:
             typer.echo(path)
         return
-    options: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
     given = {name: value for name, value in options.items() if value}
     came_from = Space.parse(source) if source else None
     with naming_options(options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def map_by_neuromaps(
     out: str | os.PathLike[str],
     *,
     source: str | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Carry volumes or a map to a surface by neuromaps' transforms, from files to files.
 
@@ -46,6 +47,9 @@ def map_by_neuromaps(
         File to write, or the beginning of its name, as for `map_files`.
     source : str, optional
         Space of a map whose files do not say it.
+    own : mapping of str to object, optional
+        Options of our own routes, which neuromaps' routes do not have: refused where one is given
+        (not None, False or an empty list).
 
     Returns
     -------
@@ -60,6 +64,10 @@ def map_by_neuromaps(
     MissingDataError
         If neuromaps needs files that it has not got, and there is no network.
     """
+    given = [n for n, v in (own or {}).items() if v is not None and v is not False and v != []]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(option, "an option of our own routes", "none with neuromaps' route")
     files = [existing_file(file, "the path of a volume or a map") for file in inputs]
     template = output_template(Path(out), False, to)
     if are_volumes(files):

@@ -35,7 +35,22 @@ def test_the_route_of_neuromaps_is_asked_for(monkeypatch, tmp_path):
     assert result.output.split() == [str(tmp_path / "a")]
     ((args, options),) = calls
     assert [str(path) for path in args[0]] == ["a.nii.gz"]
-    assert (str(args[1]), options) == ("fsLR-32k", {"source": None})
+    assert (str(args[1]), options["source"]) == ("fsLR-32k", None)
+
+
+@pytest.mark.parametrize(
+    "option", [["--samples", "3"], ["--method", "nearest"], ["--unmasked"], ["--hemi", "L"]]
+)
+def test_our_own_options_are_refused_with_the_route_of_neuromaps(option, tmp_path):
+    """They would do nothing there."""
+    with pytest.raises(InputError, match=f"{option[0]}: found an option of our own routes"):
+        run("a.nii.gz", "--to", "fsLR-32k", "--out", tmp_path / "x", "--by-neuromaps", *option)
+
+
+def test_an_option_of_surface_maps_is_refused_for_volumes(tmp_path):
+    """A volume has no mask of the medial wall to let take part."""
+    with pytest.raises(InputError, match="--unmasked: found an option for surface maps"):
+        run("a.nii.gz", "--to", "fsLR-32k", "--out", tmp_path / "x", "--unmasked")
 
 
 @pytest.mark.parametrize(
