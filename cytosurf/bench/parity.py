@@ -22,7 +22,7 @@ from cytosurf.surfaces.carrying import step_weights
 from cytosurf.surfaces.gifti import read_mesh
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.routes import Step, route, sphere_path
-from cytosurf.surfaces.space import Space
+from cytosurf.surfaces.space import Space, check_hemispheres
 from cytosurf.surfaces.spheres import directions
 
 # In standard deviations of the map: what the issue of parity allows for all but 1 in 1,000.
@@ -161,6 +161,7 @@ def bench_parity(
             "Connectome Workbench",
             "Debian and Ubuntu: apt-get install connectome-workbench.",
         )
+    check_hemispheres((hemisphere,), "hemisphere")
     before = load_average()
     found: list[Parity] = []
     for names in routes:

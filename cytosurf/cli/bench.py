@@ -241,23 +241,33 @@ def resample_command(
     method: Annotated[str, typer.Option(help="barycentric or adaptive.")] = "barycentric",
     columns: Annotated[int, typer.Option(help="Maps in one file.")] = 200,
     files: Annotated[int, typer.Option(help="Files of one map.")] = 200,
-    parity: Annotated[
-        bool, typer.Option("--parity", help="Compare results, on all routes, in place of times.")
-    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the maps.")] = 0,
     as_json: _Json = False,
 ) -> None:
     """Time of carrying maps to another mesh beside wb_command, reading and writing included.
 
-    With --parity: how much the results differ, and why. Exit code 1 if a promise is not kept.
+    Exit code 1 if it is not as fast as promised; measure on a machine without other work.
 
     Example: cytosurf bench resample --from fsLR-164k --to fsLR-32k --method adaptive
     """
-    from cytosurf.bench import bench_parity, bench_resample, show
+    from cytosurf.bench import bench_resample, show
 
-    if parity:
-        show(bench_parity(seed=seed), as_json=as_json)
-        return
     with naming_options(("method", "columns", "files", "target"), {"target": "to"}):
         outcome = bench_resample(source, target, method, columns=columns, files=files, seed=seed)
     show(outcome, as_json=as_json)
+
+
+@app.command("parity")
+def parity_command(
+    seed: Annotated[int, typer.Option(help="Seed of noise, labels and mask.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """How much resampling differs from wb_command on the real spheres, and why.
+
+    Exit code 1 if it is not as promised.
+
+    Example: cytosurf bench parity --json
+    """
+    from cytosurf.bench import bench_parity, show
+
+    show(bench_parity(seed=seed), as_json=as_json)

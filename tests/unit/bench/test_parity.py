@@ -99,7 +99,7 @@ def test_real_spheres_are_carried_as_by_workbench(real_cache, route):
     """Metrics and labels on the real spheres, areas of the midsurfaces given to both.
 
     The other routes: pytest -m slow tests/unit/bench/test_parity.py, or
-    cytosurf bench resample --parity.
+    cytosurf bench parity.
     """
     outcome = bench_parity([route])
     assert len(outcome.comparisons) == 4
