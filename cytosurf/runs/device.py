@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf.compute.pool import resolve_jobs
-from cytosurf.decoding.torch_device import check_device
+from cytosurf.decoding.torch_device import check_device, torch_device
 from cytosurf.errors import InputError
 from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
 
@@ -47,6 +47,23 @@ def identity_of_refits(config: RunConfig) -> dict[str, Any]:
     if config.device == "cpu":
         del identity["device"]
     return identity
+
+
+def device_facts(device: str) -> dict[str, str]:
+    """Return what ``run.json`` says of a device: its name, and the version of torch.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda", "torch-cpu"}
+        The device of a run; of compiled code there is nothing to add.
+    """
+    if device == "cpu":
+        return {}
+    import torch
+
+    where = torch_device(device)
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else device
+    return {"device": name, "torch": torch.__version__}
 
 
 def check_same_device(directory: Path, device: str | None, scheduler: str | None) -> None:

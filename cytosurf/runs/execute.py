@@ -24,7 +24,7 @@ from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
 from cytosurf.runs.chunks import check_same_run, has_chunks, n_spins_from_zero
 from cytosurf.runs.config import RunConfig, write_config
-from cytosurf.runs.device import identity_of_refits, processes_of
+from cytosurf.runs.device import device_facts, identity_of_refits, processes_of
 from cytosurf.runs.directory import (
     check_same_config,
     check_same_inputs,
@@ -371,7 +371,7 @@ def _info(
         "command": command,
         "started": prepared.started,
         "versions": provenance.versions(),
-        "machine": provenance.machine(),
+        "machine": provenance.machine() | device_facts(config.device),
         "inputs": inputs.hashes() | provenance.file_hashes(named),
         "run": run_identity(config, inputs),
         "seed": config.seed,

@@ -60,6 +60,8 @@ class TestInTorch:
         """Observed scores and null are those of the other device, but for vertices on a border."""
         run = run_toy(tmp_path, spins=6, device="torch-cpu")
         assert run.config["device"] == "torch-cpu"
+        assert run.info["machine"]["device"] == "torch-cpu"
+        assert {"device", "torch"}.isdisjoint(finished.info["machine"])
         for name, counts in finished.counts.items():
             assert np.nanmax(np.abs(macro_f1(run.counts[name]) - macro_f1(counts))) < 5e-3
         for test, expected in zip(run.nulls, finished.nulls, strict=True):
