@@ -109,6 +109,17 @@ def test_points_near_the_surface_are_accepted(check, brains):
     assert check(points[:1]) < 1
 
 
+def test_points_in_metres_may_all_lie_near_the_surface():
+    """Where it passes through the origin, as it does between the hemispheres: still refused."""
+    brain = toy_brain()
+    shift = brain["L"].vertices[100]
+    moved = {h: Mesh(mesh.vertices - shift, mesh.faces) for h, mesh in brain.items()}
+    points = points_on(moved) / 1e3
+    assert np.linalg.norm(points, axis=1).max() < 0.2
+    with pytest.raises(InputError, match="points in metres"):
+        check_near(points, "other:toy", moved, where="t.h5")
+
+
 def test_points_that_nothing_explains(check):
     """They are refused with where they are."""
     points = np.random.default_rng(0).uniform(-80, 80, (2000, 3))
