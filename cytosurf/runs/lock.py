@@ -2,9 +2,10 @@
 
 Two processes that do the same spins corrupt nothing, for files are whole and spins the same, but
 each does all of the work, and the last to end decides what ``results.json`` says. So a session
-leaves a file that names its process and host, and removes it at its end. It is touched every
+leaves a file that names its process and host, and removes it at its end. It is touched twice a
 minute: a process that was killed is known by its number on the same host, and elsewhere by a file
-that nobody has touched for some time. Files of a copied directory lock nothing.
+that nobody touches any more, for which one has to look twice. So a job that is killed and begun
+again on another node waits for a while and goes on. Files of a copied directory lock nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +26,11 @@ from typing import Any
 from cytosurf.errors import InputError
 
 PREFIX = ".lock"
-TOUCH_SECONDS = 60.0
-# Untouched for so long, a lock of another host is of a process that has ended.
-STALE_SECONDS = 300.0
+TOUCH_SECONDS = 30.0
+# Untouched for so long, a lock of another host is of a process that has ended. (What is known of
+# files on shared disks may be a minute old.)
+STALE_SECONDS = 180.0
+LOOK_SECONDS = 1.0
 
 
 @contextmanager
@@ -148,7 +152,7 @@ def _is_held(path: Path, directory: Path) -> bool:
     if not lock or lock.get("directory") != directory.stat().st_ino:
         return False
     if lock.get("host") != socket.gethostname():
-        return _seconds_untouched(path) < STALE_SECONDS
+        return _is_touched(path)
     process = lock["process"]
     try:
         os.kill(process, 0)
@@ -171,11 +175,21 @@ def _process_start(process: int) -> int | None:
 
 def _seconds_untouched(path: Path) -> float:
     """Return the age of a file by the clock of its file system, which may not be ours."""
+    with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=path.parent) as now:
+        return Path(now.name).stat().st_mtime - path.stat().st_mtime
+
+
+def _is_touched(path: Path) -> bool:
+    """Wait until a file is touched, and return True; or has not been for too long, or is gone."""
     try:
-        with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=path.parent) as now:
-            return Path(now.name).stat().st_mtime - path.stat().st_mtime
-    except FileNotFoundError:  # removed just now
-        return STALE_SECONDS
+        before = path.stat().st_mtime_ns
+        while _seconds_untouched(path) < STALE_SECONDS:
+            if path.stat().st_mtime_ns != before:
+                return True
+            time.sleep(LOOK_SECONDS)
+    except FileNotFoundError:
+        pass
+    return False
 
 
 def _touch_until(path: Path, ended: threading.Event) -> None:
@@ -193,6 +207,5 @@ def _refusal(directory: Path, path: Path) -> InputError:
         f"process {lock.get('process', '?')} on {lock.get('host', '?')} at work{doing} since "
         f"{lock.get('since', 'a moment ago')}",
         "one process for a run, or one for each of its shards",
-        "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2. If it has ended on "
-        f"another machine, it is forgotten after {STALE_SECONDS / 60:g} minutes; or delete {path}.",
+        "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2.",
     )

@@ -116,11 +116,34 @@ class TestCheckUnlocked:
         check_unlocked(left.parent)
         assert not left.exists()
 
-    def test_another_host(self, left):
-        """Nobody can look there: its lock counts for as long as it is touched."""
+    @pytest.mark.parametrize("touched", [True, False])
+    def test_another_host(self, left, monkeypatch, touched):
+        """Nobody can look there: its lock counts if it is touched, which is waited for."""
+        monkeypatch.setattr(lock, "LOOK_SECONDS", 0.01)
+        monkeypatch.setattr(lock, "STALE_SECONDS", 60.0 if touched else 0.3)
         change(left, host="node-7", process=2**22 + 1)
-        with pytest.raises(InputError, match=r"on node-7 .* forgotten after 5 minutes; or delete"):
+        if touched:
+            timer = threading.Timer(0.2, left.touch)
+            timer.start()
+            with pytest.raises(InputError, match=r"process \d+ on node-7 at work since"):
+                check_unlocked(left.parent)
+            timer.join()
+        else:
             check_unlocked(left.parent)
+            assert not left.exists()
+
+    def test_another_host_that_ends(self, left, monkeypatch):
+        """A lock that goes while one looks is in nobody's way."""
+        monkeypatch.setattr(lock, "LOOK_SECONDS", 0.01)
+        change(left, host="node-7")
+        timer = threading.Timer(0.2, left.unlink)
+        timer.start()
+        check_unlocked(left.parent)
+        timer.join()
+
+    def test_another_host_long_ago(self, left):
+        """A lock that was not touched for long is not waited for."""
+        change(left, host="node-7")
         age(left, lock.STALE_SECONDS + 1)
         check_unlocked(left.parent)
         assert not left.exists()
