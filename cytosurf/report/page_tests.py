@@ -183,7 +183,10 @@ def _tests(record: RunRecord, name: str, caption: str, *, default: bool) -> Page
 
 def _p_formula(record: RunRecord) -> str:
     if any(null.stopped for null in record.nulls):
-        return "p = b/n where the test stopped at the last of them, else p = (b + 1)/(n + 1)"
+        return (
+            "p = b/n where the test stopped at the last of them (its interval is the exact one for "
+            "that way of sampling), else p = (b + 1)/(n + 1)"
+        )
     return "p = (b + 1)/(n + 1)"
 
 
@@ -220,7 +223,7 @@ def _label_row(null: Any, features: str) -> tuple[str, ...]:
         name,
         what,
         number(null.observed),
-        _p_of(null.p, null.exceed, len(null.null)),
+        _p_of(null.p, null.exceed, len(null.null), complete=null.complete),
         says,
         _NOT_POSITION,
     )
@@ -239,8 +242,9 @@ def _increment_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
     )
 
 
-def _p_of(p: float, exceed: int, n_spins: int) -> str:
-    return f"{format_p(p)} ({exceed:,} of {n_spins:,})"
+def _p_of(p: float, exceed: int, n_spins: int, *, complete: bool = True) -> str:
+    provisional = "" if complete else ", provisional"
+    return f"{format_p(p)} ({exceed:,} of {n_spins:,}{provisional})"
 
 
 def _tail(row: Mapping[Any, Any]) -> str:

@@ -149,6 +149,7 @@ class TestSpinNotes:
         assert "p = b/n where the test stopped" in table.caption
         assert table.rows[1][7].endswith("(provisional)")
         assert table.rows[0][7] == "0.202"
+        assert page_tests.two_tests(stopped).rows[1][3].endswith(" of 99, provisional)")
 
     def test_a_rule_that_did_not_bite(self, record):
         """It is told too: the p-values are those of all spins."""
