@@ -101,3 +101,11 @@ def test_group_normalisation_has_no_statistics():
     assert not list(model.buffers())
     patches = torch.randn(3, 1, 32, 32)
     torch.testing.assert_close(model(patches)[:1], model(patches[:1]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_without_its_branch_passes_on_its_input():
+    """The residual connection, and ReLU after it."""
+    block = small().layer1[1]
+    nn.init.zeros_(block.bn3.weight)
+    x = torch.randn(2, 16, 5, 5)
+    assert torch.equal(block(x), x.relu())

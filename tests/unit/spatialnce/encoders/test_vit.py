@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from cytosurf.errors import InputError
 from cytosurf.spatialnce.encoders import HybridViT, ResNet
+from cytosurf.spatialnce.encoders.vit import Block
 from tests.unit.spatialnce.encoders.test_resnet import shapes, stored
 
 # Of timm 1.0.31: VisionTransformer of the size of ViT-B behind its HybridEmbed's proj, for 1,024
@@ -90,3 +92,26 @@ def test_recomputing_changes_nothing_but_memory():
     assert [n for n, *_ in found] == [2, 4]
     for kind in (1, 2):
         assert all(map(torch.equal, found[0][kind], found[1][kind]))
+
+
+def test_a_layer_is_torch_s_own_with_the_same_weights():
+    """Normalisation first, residual connections around attention and the MLP, exact GELU."""
+    torch.manual_seed(0)
+    block = Block(8, 2)
+    layer = nn.TransformerEncoderLayer(
+        8, 2, 32, 0.0, nn.functional.gelu, 1e-6, batch_first=True, norm_first=True
+    )
+    names = {
+        "self_attn.in_proj_": "attn.qkv.",
+        "self_attn.out_proj.": "attn.proj.",
+        "linear1.": "mlp.fc1.",
+        "linear2.": "mlp.fc2.",
+    }
+    state = block.state_dict()
+    for theirs in layer.state_dict():
+        ours = theirs
+        for old, new in names.items():
+            ours = ours.replace(old, new)
+        layer.state_dict()[theirs].copy_(state[ours])
+    x = torch.randn(3, 5, 8)
+    torch.testing.assert_close(block(x), layer(x), rtol=1e-5, atol=1e-6)
