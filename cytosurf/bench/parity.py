@@ -25,7 +25,7 @@ from cytosurf.surfaces.routes import Step, route, sphere_path
 from cytosurf.surfaces.space import Space, check_hemispheres
 from cytosurf.surfaces.spheres import directions
 
-# In standard deviations of the map: what the issue of parity allows for all but 1 in 1,000.
+# In standard deviations of the map: promised for all but 1 vertex in 1,000.
 TOLERANCE = 1e-4
 # A nearest point this close to an edge (in weight) may fall on either side of it in the single
 # precision of Workbench: coordinates of 100 mm are rounded to 8e-6 mm, and squared distances more.
