@@ -122,10 +122,11 @@ def cortex_modes(
 
     Examples
     --------
-    >>> from tests.toy import icosphere  # doctest: +SKIP
-    >>> modes = cortex_modes({"L": icosphere(3)}, np.ones(642, bool), degree=2)  # doctest: +SKIP
-    >>> modes["L"].sizes  # doctest: +SKIP
-    (3, 5)
+    >>> from cytosurf.surfaces import Space, load_mesh
+    >>> sphere = load_mesh(Space("fsLR", "32k"), "L", "sphere")
+    >>> modes = cortex_modes({"L": sphere}, np.ones(32492, bool), degree=2)["L"]
+    >>> modes.sizes, round(modes.wavelength_mm)
+    ((3, 5), 257)
     """
     hemispheres = tuple(sorted(surfaces))
     check_hemispheres(hemispheres, "surfaces")
