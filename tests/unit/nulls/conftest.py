@@ -1,5 +1,6 @@
 """Spheres: the real ones that every installation has, and small ones."""
 
+import gc
 from importlib.resources import files
 
 import nibabel as nib
@@ -22,3 +23,11 @@ def toy_spheres():
     """Make a left sphere of 642 vertices and its mirror image."""
     left = toy.icosphere(3)
     return {"L": left, "R": toy.mirrored(left)}
+
+
+@pytest.fixture(scope="class")
+def no_collection():
+    """Keep statsmodels from collecting garbage at every call: many small families are tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)
+        yield

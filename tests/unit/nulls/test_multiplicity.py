@@ -28,6 +28,7 @@ def together(seed, n_spins, n_tests, share=0.7):
     return rows[0], rows[1:]
 
 
+@pytest.mark.usefixtures("no_collection")
 class TestBenjaminiHochberg:
     """False discovery rate."""
 

@@ -108,6 +108,7 @@ class TestClopperPearson:
             clopper_pearson(*counts)
 
 
+@pytest.mark.usefixtures("no_collection")
 class TestHolm:
     """Adjustment for a family."""
 

@@ -67,7 +67,7 @@ def test_provenance_is_kept(finished, toy_cortex):
     assert info["warnings"] == [
         "6 spins cannot give p <= 0.05: the smallest possible p is 0.143. Use at least 19 spins."
     ]
-    assert {s["name"] for s in info["sources"]} == {"in memory", "fslr"}
+    assert {s["name"] for s in info["sources"]} == {"in memory", "fslr", "brainspace"}
 
 
 def test_a_run_can_be_done_again_to_the_bit(finished, run_toy, tmp_path):

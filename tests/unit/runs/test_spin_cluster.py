@@ -18,7 +18,7 @@ from cytosurf.runs.chunks import has_chunks
 from cytosurf.runs.shards import missing_spins
 from tests.unit.runs.cortex import comparable, listing
 
-N_SPINS = 14  # few enough for chunks of one spin, however many workers
+N_SPINS = 14  # files of one spin, however many workers
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def cluster():
 
 
 @pytest.fixture
-def runs(named_toy, tmp_path):
+def runs(named_toy, tmp_path, one_spin_files):
     """Return a run with spins of this process, and the same run without spins."""
     for name in ("local", "dask"):
         named_toy(tmp_path / name, spins=0)

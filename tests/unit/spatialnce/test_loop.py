@@ -62,11 +62,11 @@ def test_sigterm_saves_and_training_goes_on_to_the_same_bits(patches, whole, tmp
 
 def test_another_number_of_workers_gives_the_same_bits(patches, whole, tmp_path):
     """Begun with two, ended by a signal to every process of the job, continued without."""
-    heard = []
+    heard, others = [], {child.pid for child in multiprocessing.active_children()}
 
     def end_job(record):
         if record["step"] == 3:
-            children = [child.pid for child in multiprocessing.active_children()]
+            children = {child.pid for child in multiprocessing.active_children()} - others
             heard.extend((*children, forkserver._forkserver._forkserver_pid, os.getpid()))
             for pid in heard:
                 os.kill(pid, signal.SIGTERM)
