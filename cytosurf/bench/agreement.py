@@ -90,8 +90,8 @@ def hold_out(decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int) -
         cpu_s = time.process_time() - start
     for k, (vertices, fit) in enumerate(fits):
         fold[vertices] = k
-        prediction[vertices] = fit.classes[fit.probability.argmax(axis=1)]
-        gap[vertices] = top_two_gap(fit.probability)
+        prediction[vertices] = fit.prediction
+        gap[vertices] = top_two_gap(fit.probabilities())
         n_unconverged += not fit.converged
     n_unconverged += sum(_says_unconverged(warning) for warning in caught)
     return HeldOut(fold, prediction, gap, n_unconverged, cpu_s)

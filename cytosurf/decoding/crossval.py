@@ -179,7 +179,7 @@ def decode_labels(
         fold[vertices] = k
         prediction[vertices] = fit.prediction
         of_all = np.zeros((len(vertices), n_classes), np.float32)
-        of_all[:, fit.classes] = fit.probability
+        of_all[:, fit.classes] = fit.probabilities()
         probability[vertices] = of_all
         if len(vertices):
             losses[k] = log_loss(label[vertices], of_all)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding.design import Design, make_design
-from cytosurf.decoding.kernels import most_probable
-from cytosurf.decoding.softmax import fit_softmax, make_start, predict_probability
+from cytosurf.decoding.softmax import fit_softmax, make_start, predict_class, predict_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,22 +21,31 @@ class FoldFit:
     Attributes
     ----------
     classes : (n_present,) int64
-        Classes with a training vertex, in the order of the columns of `probability`.
-    probability : (n_test, n_present) float32
-        Held-out probabilities.
+        Classes with a training vertex.
+    prediction : (n_test,) int64
+        The most probable class of every test row, the first of equal ones.
     converged : bool
         Whether the fit met its stopping rule.
+    probabilities : callable
+        Computes the held-out probabilities, which spins do not need: (n_test, n_present) float32,
+        columns in the order of `classes`.
     """
 
     classes: npt.NDArray[np.int64]
-    probability: npt.NDArray[np.float32]
+    prediction: npt.NDArray[np.int64]
     converged: bool
+    probabilities: Callable[[], npt.NDArray[np.float32]]
 
-    @property
-    def prediction(self) -> npt.NDArray[np.int64]:
-        """The most probable class of every test row, (n_test,)."""
-        found: npt.NDArray[np.int64] = self.classes[most_probable(self.probability)]
-        return found
+    @classmethod
+    def of_probability(
+        cls,
+        classes: npt.NDArray[np.int64],
+        probability: npt.NDArray[np.float32],
+        *,
+        converged: bool,
+    ) -> FoldFit:
+        """Return the fit of a classifier that gave these held-out probabilities."""
+        return cls(classes, classes[probability.argmax(axis=1)], converged, lambda: probability)
 
 
 class Fitter(Protocol):
@@ -51,7 +61,7 @@ class Fitter(Protocol):
         test: npt.NDArray[np.bool_],
         state: Any,
     ) -> FoldFit:
-        """Fit on the rows `train` of `label` and give the probabilities of the rows `test`."""
+        """Fit on the rows `train` of `label` and predict the rows `test`."""
 
 
 @runtime_checkable
@@ -121,8 +131,9 @@ class SoftmaxFitter:
     ) -> FoldFit:
         """Fit the training rows of a fold from there."""
         fit = fit_softmax(state, train, C=self.C)
-        probability = predict_probability(self.design, fit, test)
-        return FoldFit(fit.classes, probability, fit.converged)
+        probabilities = partial(predict_probability, self.design, fit, test)
+        prediction = predict_class(self.design, fit, test)
+        return FoldFit(fit.classes, prediction, fit.converged, probabilities)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +163,9 @@ class ClassifierFitter:
         n_test = int(test.sum())
         if len(present) == 1 or n_test == 0:  # which scikit-learn refuses
             share = np.full((n_test, len(present)), 1 / len(present), np.float32)
-            return FoldFit(present, share, converged=True)
+            return FoldFit.of_probability(present, share, converged=True)
         model = make_pipeline(StandardScaler(), clone(self.classifier))
         model.fit(self.matrix[train], label[train])
         probability = model.predict_proba(self.matrix[test]).astype(np.float32)
-        return FoldFit(np.asarray(model.classes_, dtype=np.int64), probability, converged=True)
+        classes = np.asarray(model.classes_, dtype=np.int64)
+        return FoldFit.of_probability(classes, probability, converged=True)

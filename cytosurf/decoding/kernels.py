@@ -7,6 +7,10 @@ contiguous slots and vectorise, and the matrix products go in register blocks
 a result never depends on what else is computed beside it.
 
 Arithmetic and the sums over a few tiles (`COLLECTED`) are float32; those sums are added in float64.
+
+Kernels that may reassociate sums and are called by others are always inlined (``forceinline``).
+Otherwise a process that compiles them and one that loads them from the cache can end up with
+machine code of different optimisation for the same kernel, and with different last bits.
 """
 
 from __future__ import annotations
@@ -108,7 +112,7 @@ def _collect(sums: Float32, gradient: Float64) -> None:
             lanes[:] = np.float32(0.0)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+@njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True, forceinline=True)
 def gradient_pass(
     x: Float32,
     tiles: Int64,
@@ -173,7 +177,7 @@ def gradient_pass(
     return gradient, gradient0
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def objective_gradient(
     x: Float32,
     tiles: Int64,
@@ -234,12 +238,36 @@ def probability_pass(
                     probability[to[t], k] = z[k, t] * inverse
 
 
-@njit(cache=True, nogil=True)
-def most_probable(probability: Float32) -> Int64:
-    """Return the column of the largest value of each row, the first of equal ones."""
-    largest = np.zeros(len(probability), np.int64)
-    for i in range(len(probability)):
-        for k in range(1, probability.shape[1]):
-            if probability[i, k] > probability[i, largest[i]]:
-                largest[i] = k
-    return largest
+@njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def class_pass(
+    x: Float32,
+    place: Int32,
+    coefficients: Float32,
+    intercepts: Float32,
+    classes: Int64,
+    winner: Int64,
+) -> None:
+    """Fill ``winner[place[tile, slot]]`` with the class of the largest logit of every slot.
+
+    The first of equal ones wins. Slots and tiles are left out as by `probability_pass`.
+    """
+    n_classes = len(coefficients)
+    z = aligned(n_classes * TILE).reshape(n_classes, TILE)
+    top = np.empty(TILE, np.float32)
+    at = np.empty(TILE, np.int32)
+    for tile in range(len(x)):
+        to = place[tile]
+        if to.max() < 0:
+            continue
+        tile_logits(x[tile], coefficients, intercepts, z)
+        top[:] = z[0]
+        at[:] = 0
+        for k in range(1, n_classes):
+            zk = z[k]
+            for t in range(TILE):
+                above = zk[t] > top[t]
+                top[t] = zk[t] if above else top[t]
+                at[t] = np.int32(k) if above else at[t]
+        for t in range(TILE):
+            if to[t] >= 0:
+                winner[to[t]] = classes[at[t]]

@@ -119,7 +119,13 @@ def minimise(
     return theta, n_passes + (not known), outcome == CONVERGED
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"}, error_model="numpy", nogil=True)
+@njit(
+    cache=True,
+    fastmath={"reassoc", "contract"},
+    error_model="numpy",
+    nogil=True,
+    forceinline=True,
+)
 def _product(a: Float64, b: Float64) -> float:
     """Return the scalar product of two arrays of one shape."""
     a, b = a.ravel(), b.ravel()
@@ -137,7 +143,7 @@ def _add_multiple(factor: float, a: Float64, total: Float64) -> None:
         total[i] += factor * a[i]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def _direction(
     gradient: Float64,
     inverse: Float32,

@@ -312,15 +312,43 @@ def predict_probability(
     (rows.sum(), n_classes_of_the_fit) float32
         Columns in the order of ``fit.classes``.
     """
+    place, n_rows = _places(design, rows)
+    probability = np.empty((n_rows, len(fit.classes)), np.float32)
+    kernels.probability_pass(design.x, place, *_single(fit.theta), probability)
+    return probability
+
+
+def predict_class(
+    design: Design, fit: SoftmaxFit, rows: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
+    """Return the most probable class of the chosen rows of the design, the first of equal ones.
+
+    Parameters
+    ----------
+    design, fit, rows
+        As for `predict_probability`, which takes longer.
+
+    Returns
+    -------
+    (rows.sum(),) int64
+        Numbers of ``fit.classes``.
+    """
+    place, n_rows = _places(design, rows)
+    winner = np.empty(n_rows, np.int64)
+    kernels.class_pass(design.x, place, *_single(fit.theta), fit.classes, winner)
+    return winner
+
+
+def _places(
+    design: Design, rows: npt.NDArray[np.bool_] | None
+) -> tuple[npt.NDArray[np.int32], int]:
+    """Return for every slot which of the chosen rows it is, or -1, and how many there are."""
     row_slot = design.row_slot if rows is None else design.row_slot[rows]
     place = np.full(design.slot_row.shape, -1, np.int32)
-    place[row_slot] = np.arange(len(row_slot))
-    probability = np.empty((len(row_slot), len(fit.classes)), np.float32)
-    kernels.probability_pass(
-        design.x,
-        place.reshape(-1, TILE),
-        np.ascontiguousarray(fit.theta[:, :-1]).astype(np.float32),
-        fit.theta[:, -1].astype(np.float32),
-        probability,
-    )
-    return probability
+    place[row_slot] = np.arange(len(row_slot), dtype=np.int32)
+    return place.reshape(-1, TILE), len(row_slot)
+
+
+def _single(theta: Float64) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return coefficients and intercepts as the passes take them."""
+    return np.ascontiguousarray(theta[:, :-1]).astype(np.float32), theta[:, -1].astype(np.float32)

@@ -104,7 +104,7 @@ class TorchFitter:
         test: npt.NDArray[np.bool_],
         state: Any,
     ) -> FoldFit:
-        """Fit on the rows `train` and give the probabilities of the rows `test`."""
+        """Fit on the rows `train` and predict the rows `test`."""
         with full_precision():
             starts: Starts = state
             problems, theta, converged = self._folds(starts, train[None])
@@ -112,7 +112,9 @@ class TorchFitter:
             x = starts.problems.rows.flat[torch.from_numpy(np.flatnonzero(test)).to(theta.device)]
             probability = _probability(x[None], theta)[0].cpu().numpy()
         classes = np.flatnonzero(present)
-        return FoldFit(classes, probability[:, classes], bool(converged[0]))
+        return FoldFit.of_probability(
+            classes, probability[:, classes], converged=bool(converged[0])
+        )
 
     def count_many(
         self,

@@ -81,4 +81,6 @@ def distinct_share(index: npt.NDArray[np.int32]) -> float:
     >>> distinct_share(np.array([2, 2, 0, 1], np.int32))
     0.75
     """
-    return len(np.unique(index)) / len(index)
+    is_source = np.zeros(index.max(initial=-1) + 1, bool)
+    is_source[index] = True
+    return int(is_source.sum()) / len(index)

@@ -56,7 +56,7 @@ def test_the_reference_is_the_promised_pipeline(problem):
     found = first.fitter.fit(label, train, tested, None)
     values = problem.values[0][first.rows].astype(np.float64)
     expected = fit_reference(values[train], label[train]).predict_proba(values[tested])
-    np.testing.assert_allclose(found.probability, expected, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities(), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ from cytosurf.decoding import curvature
 from cytosurf.decoding import problem as problem_module
 from cytosurf.decoding import softmax as solver
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.softmax import fit_softmax, make_start, predict_probability
+from cytosurf.decoding.softmax import (
+    fit_softmax,
+    make_start,
+    predict_class,
+    predict_probability,
+)
 from cytosurf.errors import InputError
 from tests.unit.decoding.oracles import (
     balanced_weights,
@@ -349,6 +354,27 @@ class TestFit:
         assert fold.converged
         assert start.fit.n_passes <= 12
         assert fold.n_passes <= 8
+
+
+class TestPredictClass:
+    """The winner of each row."""
+
+    def test_has_the_largest_probability(self):
+        """The same as from probabilities, for all rows or some, whatever the classes are called."""
+        x, label = random_problem(28, n=2000, p=5, k=6)
+        label = np.array([0, 2, 3, 5, 6, 9])[label]
+        group = np.random.default_rng(0).integers(0, 5, 2000)
+        design, fitted = fit(x, label, group=group)
+        for rows in (None, group == 3, np.random.default_rng(1).random(2000) < 0.01):
+            probability = predict_probability(design, fitted, rows)
+            expected = fitted.classes[probability.argmax(axis=1)]
+            assert np.array_equal(predict_class(design, fitted, rows), expected)
+        assert set(predict_class(design, fitted)) == set(label)
+
+    def test_first_of_equal_ones_wins(self):
+        """Where nothing tells the classes apart."""
+        design, fitted = fit(np.zeros((8, 1)), np.tile([1, 4], 4))
+        assert np.array_equal(predict_class(design, fitted), np.full(8, 1))
 
 
 class TestPredictProbability:
