@@ -136,6 +136,7 @@ def decode(
     device: Device = "cpu",
     classifier: Any = None,
     matched_position: bool = True,
+    rotation: str = "both",
     stop_after_exceedances: int | None = None,
     statistics: str | Sequence[str] = (),
     approximate_tail: bool = False,
@@ -189,6 +190,10 @@ def decode(
         Used instead of the softmax regression, in the spins too.
     matched_position : bool
         Whether position with about as many columns is decoded beside every feature set.
+    rotation : {"both", "independent", "mirrored"}
+        How the hemispheres turn: both policies one after the other, or one of them in half the
+        time. Independent rotations give a score on its own far too small a p where labels and
+        features are alike left and right; they are published for differences to a position.
     stop_after_exceedances : int, optional
         End the spins once the differences to the baselines have this many exceedances (Besag and
         Clifford's rule; 20 is usual). `spins` is then the largest number.
@@ -237,6 +242,7 @@ def decode(
         "device": device,
         "classifier": None if classifier is None else repr(classifier),
         "matched_position": matched_position,
+        "rotation": rotation,
         "stop_after_exceedances": stop_after_exceedances,
         "statistics": statistics,
         "approximate_tail": approximate_tail,

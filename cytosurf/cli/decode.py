@@ -35,7 +35,7 @@ _FIELDS = (
     *("features", "target", "baseline", "space", "hemispheres", "mask", "min_class_vertices"),
     *("spins", "seed", "jobs", "n_folds", "n_blocks", "method", "scheme", "buffer_mm", "repeats"),
     "device",
-    *("block_sweep", "stop_after_exceedances", "statistics", "max_distortion"),
+    *("block_sweep", "rotation", "stop_after_exceedances", "statistics", "max_distortion"),
 )
 _OPTION_OF = {"hemispheres": "hemisphere", "method": "blocks", "statistics": "statistic"}
 
@@ -89,6 +89,15 @@ def decode_command(
     spins: Annotated[
         int, typer.Option(help="Number of spins; 0 for none.", rich_help_panel=RUN)
     ] = 99,
+    rotation: Annotated[
+        str,
+        typer.Option(
+            help="How the hemispheres turn: both policies one after the other, or one of them in "
+            "half the time: independent (as published, for differences to position alone) or "
+            "mirrored (valid for every statistic).",
+            rich_help_panel=TESTS,
+        ),
+    ] = "both",
     stop_after_exceedances: Annotated[
         int | None,
         typer.Option(
@@ -176,6 +185,7 @@ def decode_command(
         "spins": spins,
         "jobs": jobs,
         "matched_position": matched_position,
+        "rotation": rotation,
         "stop_after_exceedances": stop_after_exceedances,
         "statistics": statistic,
         "approximate_tail": approximate_tail,

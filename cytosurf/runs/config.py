@@ -18,7 +18,10 @@ FILE_NAME = "config.yaml"
 DEFAULT_STATISTIC = "macro_f1"
 COORDINATES, MIRRORED_COORDINATES = "coordinates", "coordinates:mirrored"
 # More spins, another number of processes, or more asked of the same spins: the same run.
-NOT_PART_OF_IDENTITY = {"spins", "jobs", "stop_after_exceedances", "statistics", "approximate_tail"}
+NOT_PART_OF_IDENTITY = {
+    *("spins", "rotation", "jobs"),
+    *("stop_after_exceedances", "statistics", "approximate_tail"),
+}
 
 
 class FoldConfig(BaseModel):
@@ -96,6 +99,8 @@ class RunConfig(BaseModel):
         Another classifier than the softmax regression, as it prints itself (Python API only).
     matched_position : bool
         Whether position with about as many columns is decoded beside every feature set.
+    rotation : {"both", "independent", "mirrored"}
+        Rotation policies of the spins: how the two hemispheres turn.
     stop_after_exceedances : int or None
         Spins end early once the tests that the run is about have this many exceedances (Besag and
         Clifford's rule); None for all spins.
@@ -125,6 +130,7 @@ class RunConfig(BaseModel):
     device: Device = "cpu"
     classifier: str | None = None
     matched_position: bool = True
+    rotation: Literal["both", "independent", "mirrored"] = "both"
     stop_after_exceedances: Annotated[int, Field(ge=1)] | None = None
     statistics: tuple[str, ...] = ()
     approximate_tail: bool = False

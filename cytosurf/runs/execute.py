@@ -18,7 +18,7 @@ from typing import Any
 
 from cytosurf._version import __version__
 from cytosurf.decoding.crossval import Decoder
-from cytosurf.errors import CytosurfWarning
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
@@ -159,7 +159,7 @@ def prepare(
         if config.spins or any(has_chunks(folder) for folder in folders):
             meshes = surface_meshes(inputs[0].space, config.hemispheres, "sphere")
             assigner = SpinAssigner(meshes)
-            policies = rotation_policies(assigner)
+            policies = chosen_policies(rotation_policies(assigner), config.rotation)
             configs = _check_spins(configs, inputs, folders, assigner, policies)
     return [
         Prepared(c, f, i, assigner, policies, jobs, tuple(messages), started, clock.seconds)
@@ -356,6 +356,42 @@ def rotation_policies(assigner: SpinAssigner) -> tuple[Policy, ...]:
             stacklevel=2,
         )
     return ("independent",)
+
+
+def chosen_policies(possible: tuple[Policy, ...], rotation: str) -> tuple[Policy, ...]:
+    """Return the rotation policies of a run: all that are possible, or the one that was chosen.
+
+    Parameters
+    ----------
+    possible : tuple of {"independent", "mirrored"}
+        From `rotation_policies`.
+    rotation : {"both", "independent", "mirrored"}
+        What was chosen.
+
+    Raises
+    ------
+    InputError
+        If mirrored rotations are asked for and the spheres do not allow them.
+
+    Warns
+    -----
+    CytosurfWarning
+        If mirrored rotations are possible and left out.
+    """
+    chosen = tuple(policy for policy in possible if rotation in ("both", policy))
+    if not chosen:
+        found = "no two spheres that are each other's mirror image"
+        way_out = "Analyse both hemispheres in fsLR-32k, or choose another rotation."
+        raise InputError("rotation mirrored", found, "mirrored spheres", way_out)
+    if len(possible) > len(chosen) and "mirrored" not in chosen:
+        warnings.warn(
+            "Rotations are independent for every statistic, as asked. They are for differences to "
+            "a position: the p of a score on its own is far too small where labels and features "
+            "are alike left and right.",
+            CytosurfWarning,
+            stacklevel=2,
+        )
+    return chosen
 
 
 def _info(

@@ -17,7 +17,7 @@ from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.runs import complete, execute, prepare, spins
 from cytosurf.runs.chunks import counts_of
-from cytosurf.runs.execute import rotation_policies
+from cytosurf.runs.execute import chosen_policies, rotation_policies
 from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
 from tests.toy import icosphere, mirrored
 from tests.unit.runs.conftest import N_SPINS
@@ -353,6 +353,43 @@ def test_spheres_that_are_not_mirrored_are_spun_independently():
         assert rotation_policies(SpinAssigner({"L": left})) == ("independent",)
     with pytest.warns(CytosurfWarning, match=r"mirror image.*far too small"):
         assert rotation_policies(SpinAssigner({"L": left, "R": right})) == ("independent",)
+
+
+class TestChosenRotation:
+    """One rotation policy in place of both."""
+
+    @pytest.mark.parametrize("rotation", ["independent", "mirrored"])
+    def test_gives_its_part_of_both(self, named_toy, tmp_path, rotation):
+        """The same nulls and exceedances; and the other policy can be added later."""
+        both = named_toy(tmp_path / "both", spins=6)
+        one = named_toy(tmp_path / "one", spins=6, rotation=rotation)
+        of_both = {(t.features, t.baseline): t for t in both.nulls if t.rotation == rotation}
+        assert {t.rotation for t in one.nulls} == {rotation}
+        assert len(one.nulls) == len(of_both) == 2
+        for test in one.nulls:
+            np.testing.assert_array_equal(test.null, of_both[test.features, test.baseline].null)
+            assert test.primary
+        added = named_toy(tmp_path / "one", spins=6)
+        assert [(t.rotation, t.exceed, t.primary) for t in added.nulls] == [
+            (t.rotation, t.exceed, t.primary) for t in both.nulls
+        ]
+
+    def test_warns_where_scores_are_spun_independently(self):
+        """It says what such a p is worth; the valid choice is silent."""
+        both = ("independent", "mirrored")
+        with pytest.warns(CytosurfWarning, match="score on its own is far too small"):
+            assert chosen_policies(both, "independent") == ("independent",)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CytosurfWarning)
+            assert chosen_policies(both, "mirrored") == ("mirrored",)
+            assert chosen_policies(both, "both") == both
+            assert chosen_policies(("independent",), "independent") == ("independent",)
+
+    def test_mirrored_needs_two_mirrored_spheres(self, named_toy, tmp_path):
+        """Refused before anything is written."""
+        with pytest.raises(InputError, match="rotation mirrored"):
+            named_toy(tmp_path / "left", hemispheres=["L"], spins=2, rotation="mirrored")
+        assert not (tmp_path / "left").exists()
 
 
 @pytest.mark.parametrize("scheme", ["homotopic", "left-to-right", "right-to-left", "across"])
