@@ -13,6 +13,7 @@ from cytosurf.cli.data import app as data_app
 from cytosurf.cli.decode import decode_command
 from cytosurf.cli.embed import embed_command
 from cytosurf.cli.embeddings import app as embeddings_app
+from cytosurf.cli.fold_vertices import fold_vertices_command
 from cytosurf.cli.increment import increment_command
 from cytosurf.cli.map import map_command
 from cytosurf.cli.merge import merge_command
@@ -36,6 +37,7 @@ app.command("merge")(merge_command)
 app.command("increment")(increment_command)
 app.command("calibrate")(calibrate_command)
 app.command("report")(report_command)
+app.command("fold-vertices")(fold_vertices_command)
 app.command("map")(map_command)
 app.command("train")(train_command)
 app.command("embed")(embed_command)

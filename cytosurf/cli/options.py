@@ -19,7 +19,8 @@ NBlocks = Annotated[int, typer.Option(help="Superblocks per hemisphere.", rich_h
 Scheme = Annotated[
     str,
     typer.Option(
-        help="blocks, homotopic, left-to-right, right-to-left or across.", rich_help_panel=FOLDS
+        help="blocks, homotopic, slabs, left-to-right, right-to-left or across.",
+        rich_help_panel=FOLDS,
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of folds, spins and all else.", rich_help_panel=RUN)]

@@ -10,6 +10,9 @@ Schemes:
 - ``blocks`` (published): superblocks of both hemispheres shuffled and dealt to the folds.
 - ``homotopic``: the same, but a block and its mirror image share a fold. The two hemispheres are
   near copies of one another, so that a block is otherwise predicted from its own mirror image.
+- ``slabs``: every fold is one coronal slab over both hemispheres. Histological sections are coronal
+  and each is stained by itself, so that what is tested shares no section with what is trained on.
+  Superblocks are thinner slabs.
 - ``left-to-right``: one fold, trained on the left hemisphere and tested on the right.
 - ``right-to-left``: one fold, the other way round.
 - ``across``: two folds, first left to right, then right to left.
@@ -34,7 +37,7 @@ from cytosurf.surfaces.mesh import Mesh
 
 # Hemisphere that is tested in each fold of the schemes that go from one to the other.
 _TESTED = {"left-to-right": ("R",), "right-to-left": ("L",), "across": ("R", "L")}
-SCHEMES = ("blocks", "homotopic", *_TESTED)
+SCHEMES = ("blocks", "homotopic", "slabs", *_TESTED)
 MAX_FOLDS = 127  # what int8 holds
 
 
@@ -134,6 +137,23 @@ class Folds:
         rows: npt.NDArray[np.bool_] = self.mask & (self.fold != k)
         return rows if self.excluded is None else rows & ~self.excluded[k]
 
+    def only(self, k: int) -> Folds:
+        """Return fold `k` as the only one; vertices of the others are trained on alone.
+
+        For features that differ from fold to fold, such as those of an encoder that was trained
+        without the vertices of the fold: decode each fold with its own.
+
+        Examples
+        --------
+        >>> folds = Folds(block=[0, 0, 1, 2], fold=[0, 0, 1, 2]).only(1)
+        >>> folds.train(0).tolist(), folds.test(0).tolist()
+        ([True, True, False, True], [False, False, True, False])
+        """
+        if not 0 <= k < self.n_folds:
+            raise InputError("fold", str(k), f"0 to {self.n_folds - 1}")
+        excluded = None if self.excluded is None else self.excluded[[k]]
+        return Folds(self.block, np.where(self.test(k), 0, -1), excluded)
+
 
 def make_folds(
     mask: npt.NDArray[np.bool_],
@@ -162,12 +182,12 @@ def make_folds(
         Number of folds, 2 to 127. The schemes that go from one hemisphere to the other have one
         or two folds whatever this says.
     n_blocks : int
-        Superblocks per hemisphere.
+        Superblocks per hemisphere; with ``scheme="slabs"`` those of both together.
     seed : int
         Seed of k-means and of the shuffle.
     method : {"midthickness", "sphere"}
         How superblocks are made: see `cytosurf.decoding.superblocks`.
-    scheme : {"blocks", "homotopic", "left-to-right", "right-to-left", "across"}
+    scheme : {"blocks", "homotopic", "slabs", "left-to-right", "right-to-left", "across"}
         Which superblocks share a fold: see the top of this module. Between hemispheres, features
         that are signed left to right (x coordinates) must be mirrored by the caller.
     buffer_mm : float
@@ -188,26 +208,73 @@ def make_folds(
         fewer superblocks than folds, or a fold has no training vertices left.
     """
     _check_options(mask, meshes, n_folds, scheme, buffer_mm)
-    block = make_superblocks(
-        mask,
-        meshes,
-        spheres=spheres,
-        n_blocks=n_blocks,
-        seed=seed,
-        method=method,
-        homotopic=scheme == "homotopic",
-        cells=cells,
-    )
-    if scheme in _TESTED:
-        fold = _fold_of_hemisphere(mask, meshes, _TESTED[scheme])
+    points = np.concatenate([mesh.vertices for mesh in meshes.values()])
+    if scheme == "slabs":
+        folds = coronal_slabs(points[:, 1], mask, n_folds, n_blocks)
     else:
-        unit = np.where(mask, block % n_blocks, -1) if scheme == "homotopic" else block
-        fold = deal_blocks(unit, n_folds, seed)
-    folds = Folds(block, fold)
+        block = make_superblocks(
+            mask,
+            meshes,
+            spheres=spheres,
+            n_blocks=n_blocks,
+            seed=seed,
+            method=method,
+            homotopic=scheme == "homotopic",
+            cells=cells,
+        )
+        if scheme in _TESTED:
+            fold = _fold_of_hemisphere(mask, meshes, _TESTED[scheme])
+        else:
+            unit = np.where(mask, block % n_blocks, -1) if scheme == "homotopic" else block
+            fold = deal_blocks(unit, n_folds, seed)
+        folds = Folds(block, fold)
     if buffer_mm > 0:
-        points = np.concatenate([mesh.vertices for mesh in meshes.values()])
         folds = exclude_near_test(folds, points, buffer_mm)
     return folds
+
+
+def coronal_slabs(
+    y_mm: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], n_folds: int, n_slabs: int
+) -> Folds:
+    """Cut the cortex into coronal slabs, and into folds of as many consecutive slabs.
+
+    Parameters
+    ----------
+    y_mm : (n_vertices,) ndarray
+        Position of each vertex of all hemispheres from posterior to anterior.
+    mask : (n_vertices,) ndarray of bool
+        The analysed vertices.
+    n_folds : int
+        Number of folds; the first is the most posterior.
+    n_slabs : int
+        Number of slabs, the superblocks; all have the same number of vertices, give or take one.
+
+    Returns
+    -------
+    Folds
+
+    Raises
+    ------
+    InputError
+        If there are fewer slabs than folds, or fewer vertices than slabs.
+
+    Examples
+    --------
+    >>> y_mm = np.array([4.0, 1, 3, 2, 9])
+    >>> folds = coronal_slabs(y_mm, np.array([True] * 4 + [False]), n_folds=2, n_slabs=4)
+    >>> folds.block.tolist(), folds.fold.tolist()
+    ([3, 0, 2, 1, -1], [1, 0, 1, 0, -1])
+    """
+    rows = np.flatnonzero(mask)
+    if not n_folds <= n_slabs <= len(rows):
+        raise InputError(
+            "n_blocks", f"{n_slabs} slabs", f"{n_folds} (the folds) to {len(rows)} (the vertices)"
+        )
+    block, fold = np.full(len(mask), -1), np.full(len(mask), -1)
+    from_behind = rows[np.argsort(y_mm[rows], kind="stable")]
+    block[from_behind] = np.arange(len(rows)) * n_slabs // len(rows)
+    fold[rows] = block[rows] * n_folds // n_slabs
+    return Folds(block, fold)
 
 
 def deal_blocks(block: npt.NDArray[np.integer], n_folds: int, seed: int) -> npt.NDArray[np.int8]:

@@ -115,20 +115,7 @@ def _preparation(record: RunRecord) -> str:
 
 def _folds_paragraph(record: RunRecord, cite: Citations) -> str:
     options = fold_options(record)
-    n_blocks = options.get("n_blocks", 100)
-    if options.get("method") == "sphere":
-        made = f"by k-means of vertex positions on the sphere into {n_blocks} per hemisphere"
-    else:
-        made = (
-            "by three iterations of isotropic remeshing of the midthickness surface to edges of "
-            f"3 mm {cite('Botsch2004')}, assignment of each vertex to its nearest remeshed vertex, "
-            f"and k-means of the centroids of these cells into {n_blocks} per hemisphere"
-        )
-    scheme = _scheme_sentence(record, options)
-    if options.get("scheme", "blocks") in ("blocks", "homotopic"):
-        text = f"Cross-validation was spatially grouped by superblocks, made {made}. {scheme}"
-    else:
-        text = f"{scheme} Superblocks, the units of the bootstrap, were made {made}."
+    text = _grouping_sentences(record, options, cite)
     n_tested = record.results.get("n_vertices_tested")
     if n_tested is not None and n_tested != record.results["n_vertices"]:
         text += f" The decoder was tested on {n_tested:,} of the vertices."
@@ -137,6 +124,28 @@ def _folds_paragraph(record: RunRecord, cite: Citations) -> str:
             f" Training vertices within {options['buffer_mm']:g} mm of a test vertex were left out."
         )
     return text + _variants_sentence(record)
+
+
+def _grouping_sentences(record: RunRecord, options: dict[str, Any], cite: Citations) -> str:
+    scheme, n_blocks = options.get("scheme", "blocks"), options.get("n_blocks", 100)
+    if scheme == "slabs":
+        return (
+            "For cross-validation the vertices were cut along y of the midthickness into "
+            f"{n_blocks} coronal slabs of equal numbers of vertices, the units of the bootstrap; "
+            f"each of {record.results['n_folds']} folds was made of consecutive slabs."
+        )
+    if options.get("method") == "sphere":
+        made = f"by k-means of vertex positions on the sphere into {n_blocks} per hemisphere"
+    else:
+        made = (
+            "by three iterations of isotropic remeshing of the midthickness surface to edges of "
+            f"3 mm {cite('Botsch2004')}, assignment of each vertex to its nearest remeshed vertex, "
+            f"and k-means of the centroids of these cells into {n_blocks} per hemisphere"
+        )
+    said = _scheme_sentence(record, options)
+    if scheme in ("blocks", "homotopic"):
+        return f"Cross-validation was spatially grouped by superblocks, made {made}. {said}"
+    return f"{said} Superblocks, the units of the bootstrap, were made {made}."
 
 
 def _variants_sentence(record: RunRecord) -> str:

@@ -81,7 +81,7 @@ def _left_open(record: RunRecord) -> list[str]:
     """Return the choices of a run that the publication needs but does not state."""
     options = _PUBLISHED_FOLDS | fold_options(record)
     said = []
-    if options["method"] == "midthickness":
+    if options["method"] == "midthickness" and options["scheme"] != "slabs":
         said.append("the remeshing algorithm with its surface, iterations and edge length")
     if options["scheme"] in _GROUPED:
         said.append("the dealing of superblocks to folds")
@@ -108,7 +108,7 @@ def _other(record: RunRecord) -> list[str]:
 def _other_folds(record: RunRecord) -> list[str]:
     options = _PUBLISHED_FOLDS | fold_options(record)
     said = []
-    if options["n_blocks"] != _PUBLISHED_FOLDS["n_blocks"]:
+    if options["n_blocks"] != _PUBLISHED_FOLDS["n_blocks"] and options["scheme"] != "slabs":
         said.append(f"{options['n_blocks']} superblocks per hemisphere instead of 100")
     if options["scheme"] != "blocks":
         said.append(f"the scheme of the folds ({options['scheme']})")

@@ -5,6 +5,7 @@ from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
 from cytosurf.runs.extend import Forecast, add_to_run, forecast, merge_into_run
 from cytosurf.runs.family import correct_family, family_members, regain_family
+from cytosurf.runs.fold_vertices import write_fold_vertices
 from cytosurf.runs.maps import run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import Shard
@@ -34,5 +35,6 @@ __all__ = [
     "read_json",
     "regain_family",
     "run_map",
+    "write_fold_vertices",
     "write_json",
 ]

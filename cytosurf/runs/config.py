@@ -51,7 +51,9 @@ class FoldConfig(BaseModel):
     n_folds: Annotated[int, Field(ge=2, le=127)] = 5
     n_blocks: Annotated[int, Field(ge=1)] = 100
     method: Literal["midthickness", "sphere"] = "midthickness"
-    scheme: Literal["blocks", "homotopic", "left-to-right", "right-to-left", "across"] = "blocks"
+    scheme: Literal["blocks", "homotopic", "slabs", "left-to-right", "right-to-left", "across"] = (
+        "blocks"
+    )
     buffer_mm: Annotated[float, Field(ge=0)] = 0.0
     repeats: Annotated[int, Field(ge=1)] = 1
     block_sweep: tuple[Annotated[int, Field(ge=1)], ...] = ()

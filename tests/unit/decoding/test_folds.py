@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from cytosurf.decoding.folds import (
     SCHEMES,
     Folds,
+    coronal_slabs,
     deal_blocks,
     exclude_near_test,
     make_folds,
@@ -57,6 +58,19 @@ class TestFolds:
         folds = Folds([0, 1, 2], [0, 1, 1], [[0, 1, 0], [0, 0, 0]])
         assert folds.train(0).tolist() == [False, False, True]
         assert folds.test(1).tolist() == [False, True, True]
+
+    def test_one_fold_alone(self, brain):
+        """Its training and test vertices stay, buffer included; no other vertex is tested."""
+        folds = toy_folds(brain, buffer_mm=6.0)
+        for k in range(5):
+            alone = folds.only(k)
+            assert alone.n_folds == 1
+            assert np.array_equal(alone.block, folds.block)
+            assert np.array_equal(alone.test(0), folds.test(k))
+            assert np.array_equal(alone.train(0), folds.train(k))
+        for k in (-1, 5):
+            with pytest.raises(InputError, match="fold: found"):
+                folds.only(k)
 
     @pytest.mark.parametrize(
         ("block", "fold", "excluded", "message"),
@@ -173,6 +187,32 @@ class TestMakeFolds:
             assert np.array_equal(folds.train(k), mask & ~here)
         assert np.array_equal(folds.block >= 0, mask)
 
+    def test_slabs_lie_one_behind_the_other(self, brain):
+        """Folds and blocks are intervals of y over both hemispheres, of equal size."""
+        meshes, mask, _ = brain
+        folds = toy_folds(brain, scheme="slabs")
+        y_mm = np.concatenate([mesh.vertices[:, 1] for mesh in meshes.values()])
+        order = np.flatnonzero(mask)[np.argsort(y_mm[mask], kind="stable")]
+        for part, number in ((folds.block, 20), (folds.fold, 5)):
+            assert (np.diff(part[order]) >= 0).all()
+            assert np.ptp(np.bincount(part[order], minlength=number)) <= number // 5
+        for half in np.split(folds.fold, 2):
+            assert set(half[half >= 0]) == set(range(5))
+        assert np.array_equal(folds.fold, toy_folds(brain, scheme="slabs", seed=1).fold)
+
+    @given(seed=st.integers(0, 1000), n=st.integers(10, 60), n_slabs=st.integers(5, 10))
+    @settings(max_examples=50, deadline=None)
+    def test_slabs_hold_as_many_vertices(self, seed, n, n_slabs):
+        """No slab is empty, none is larger than another by more than a vertex, none is split."""
+        rng = np.random.default_rng(seed)
+        mask = rng.random(n + 20) < 0.5
+        mask[:n_slabs] = True
+        folds = coronal_slabs(rng.normal(size=n + 20), mask, 5, n_slabs)
+        size = np.bincount(folds.block[mask], minlength=n_slabs)
+        assert np.ptp(size) <= 1
+        assert folds.n_folds == 5
+        assert np.array_equal(folds.mask, mask)
+
     def test_one_hemisphere(self, brain):
         """A single hemisphere is divided like two."""
         meshes, mask, _ = brain
@@ -195,6 +235,8 @@ class TestMakeFolds:
             ({"n_blocks": 2, "n_folds": 5}, "5 folds for 4 superblocks"),
             ({"n_blocks": 4, "n_folds": 5, "scheme": "homotopic"}, "5 folds for 4 superblocks"),
             ({"n_blocks": 5000}, "n_blocks"),
+            ({"n_blocks": 4, "n_folds": 5, "scheme": "slabs"}, "n_blocks: found 4 slabs"),
+            ({"n_blocks": 6000, "scheme": "slabs"}, "n_blocks: found 6000 slabs"),
             ({"seed": -1}, "seed"),
             ({"buffer_mm": -1.0}, "buffer_mm"),
             ({"buffer_mm": float("nan")}, "buffer_mm"),

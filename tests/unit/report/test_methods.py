@@ -78,6 +78,7 @@ def test_holm_is_cited_only_where_p_was_corrected(record):
         ({"scheme": "left-to-right"}, "trained on the left hemisphere and tested on the right"),
         ({"scheme": "right-to-left"}, "trained on the right hemisphere and tested on the left"),
         ({"scheme": "across"}, "both ways"),
+        ({"scheme": "slabs"}, "into 30 coronal slabs of equal numbers of vertices"),
         ({"method": "sphere"}, "k-means of vertex positions on the sphere into 30"),
         ({"buffer_mm": 5.0}, "within 5 mm of a test vertex"),
         ({"classifier": "GaussianNB()"}, "scikit-learn classifier GaussianNB()"),
