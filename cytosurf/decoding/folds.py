@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cytosurf.decoding.slabs import coronal_slabs
 from cytosurf.decoding.superblocks import (
     DEALING_STREAM,
     make_superblocks,
@@ -210,7 +211,7 @@ def make_folds(
     _check_options(mask, meshes, n_folds, scheme, buffer_mm)
     points = np.concatenate([mesh.vertices for mesh in meshes.values()])
     if scheme == "slabs":
-        folds = coronal_slabs(points[:, 1], mask, n_folds, n_blocks)
+        folds = Folds(*coronal_slabs(points[:, 1], mask, n_folds, n_blocks))
     else:
         block = make_superblocks(
             mask,
@@ -231,50 +232,6 @@ def make_folds(
     if buffer_mm > 0:
         folds = exclude_near_test(folds, points, buffer_mm)
     return folds
-
-
-def coronal_slabs(
-    y_mm: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], n_folds: int, n_slabs: int
-) -> Folds:
-    """Cut the cortex into coronal slabs, and into folds of as many consecutive slabs.
-
-    Parameters
-    ----------
-    y_mm : (n_vertices,) ndarray
-        Position of each vertex of all hemispheres from posterior to anterior.
-    mask : (n_vertices,) ndarray of bool
-        The analysed vertices.
-    n_folds : int
-        Number of folds; the first is the most posterior.
-    n_slabs : int
-        Number of slabs, the superblocks; all have the same number of vertices, give or take one.
-
-    Returns
-    -------
-    Folds
-
-    Raises
-    ------
-    InputError
-        If there are fewer slabs than folds, or fewer vertices than slabs.
-
-    Examples
-    --------
-    >>> y_mm = np.array([4.0, 1, 3, 2, 9])
-    >>> folds = coronal_slabs(y_mm, np.array([True] * 4 + [False]), n_folds=2, n_slabs=4)
-    >>> folds.block.tolist(), folds.fold.tolist()
-    ([3, 0, 2, 1, -1], [1, 0, 1, 0, -1])
-    """
-    rows = np.flatnonzero(mask)
-    if not n_folds <= n_slabs <= len(rows):
-        raise InputError(
-            "n_blocks", f"{n_slabs} slabs", f"{n_folds} (the folds) to {len(rows)} (the vertices)"
-        )
-    block, fold = np.full(len(mask), -1), np.full(len(mask), -1)
-    from_behind = rows[np.argsort(y_mm[rows], kind="stable")]
-    block[from_behind] = np.arange(len(rows)) * n_slabs // len(rows)
-    fold[rows] = block[rows] * n_folds // n_slabs
-    return Folds(block, fold)
 
 
 def deal_blocks(block: npt.NDArray[np.integer], n_folds: int, seed: int) -> npt.NDArray[np.int8]:

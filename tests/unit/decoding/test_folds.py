@@ -9,11 +9,11 @@ from scipy.spatial.distance import cdist
 from cytosurf.decoding.folds import (
     SCHEMES,
     Folds,
-    coronal_slabs,
     deal_blocks,
     exclude_near_test,
     make_folds,
 )
+from cytosurf.decoding.slabs import coronal_slabs
 from cytosurf.errors import InputError
 from cytosurf.surfaces.mesh import Mesh
 
@@ -207,7 +207,7 @@ class TestMakeFolds:
         rng = np.random.default_rng(seed)
         mask = rng.random(n + 20) < 0.5
         mask[:n_slabs] = True
-        folds = coronal_slabs(rng.normal(size=n + 20), mask, 5, n_slabs)
+        folds = Folds(*coronal_slabs(rng.normal(size=n + 20), mask, 5, n_slabs))
         size = np.bincount(folds.block[mask], minlength=n_slabs)
         assert np.ptp(size) <= 1
         assert folds.n_folds == 5
