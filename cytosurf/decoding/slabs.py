@@ -10,7 +10,7 @@ from cytosurf.errors import InputError
 
 def coronal_slabs(
     y_mm: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], n_folds: int, n_slabs: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
     """Cut the cortex into coronal slabs, and into folds of as many consecutive slabs.
 
     Parameters
@@ -26,7 +26,7 @@ def coronal_slabs(
 
     Returns
     -------
-    block, fold : (n_vertices,) ndarray of int64
+    block, fold : (n_vertices,) ndarray of int32 and of int8
         Slab and fold of each vertex, -1 outside the mask.
 
     Raises
@@ -47,7 +47,7 @@ def coronal_slabs(
         raise InputError(
             "n_blocks", f"{n_slabs} slabs", f"{n_folds} (the folds) to {len(rows)} (the vertices)"
         )
-    block, fold = np.full(len(mask), -1), np.full(len(mask), -1)
+    block, fold = np.full(len(mask), -1, np.int32), np.full(len(mask), -1, np.int8)
     from_behind = rows[np.argsort(y_mm[rows], kind="stable")]
     block[from_behind] = np.arange(len(rows)) * n_slabs // len(rows)
     fold[rows] = block[rows] * n_folds // n_slabs
