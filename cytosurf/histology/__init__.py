@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from cytosurf.histology.sections import SectionSource, section_patches
     from cytosurf.histology.source import ArraySource, PatchSource, Selection
     from cytosurf.histology.xray import XraySource, xray_patches
+    from cytosurf.histology.xray_labels import RatedSet, read_raters, read_tissue, recode_tissue
 
 __all__ = [
     "ArraySource",
     "PatchSource",
     "ProfileSource",
+    "RatedSet",
     "SectionSource",
     "Selection",
     "XraySource",
     "bigbrain_patches",
     "read_arrays",
+    "read_raters",
+    "read_tissue",
+    "recode_tissue",
     "section_patches",
     "xray_patches",
 ]
@@ -37,5 +42,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "sections": ["SectionSource", "section_patches"],
         "source": ["ArraySource", "PatchSource", "Selection"],
         "xray": ["XraySource", "xray_patches"],
+        "xray_labels": ["RatedSet", "read_raters", "read_tissue", "recode_tissue"],
     },
 )

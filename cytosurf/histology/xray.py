@@ -1,8 +1,10 @@
 """The X-ray slice of the mouse thalamocortical data: overlapping tiles with 2-D coordinates.
 
 Prasad et al. (2020, Sci Data 7:358), 1.17 µm per pixel, with a region for each pixel whose borders
-are approximate (read off a published overlay). Tiles are cut where the annotated window allows;
-their region is that of the centre pixel.
+are approximate (read off a published overlay). Tiles are cut where the annotated window allows.
+
+The region of a tile is the one that covers more than a stated share of its pixels, half of them or
+more, so that there is at most one; a tile without such a region has none.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ class XraySource:
         Row and column of the first pixel of each tile.
     tile_px : int
         Side of a tile.
-    region : (n,) ndarray of uint8
-        Index into `REGIONS` of the pixel at the centre.
+    shares : (n, 9) ndarray of float32
+        Share of the pixels of each tile in each of `REGIONS`.
     """
 
     image: npt.NDArray[np.uint8]
     corners: Int64
     tile_px: int
-    region: npt.NDArray[np.uint8]
+    shares: Float32
 
     @property
     def space(self) -> str:
@@ -67,6 +69,24 @@ class XraySource:
         """Row times the width of the image plus column of the first pixel."""
         ids: Int64 = self.corners @ np.array([self.image.shape[1], 1])
         return ids
+
+    def regions(self, min_share: float = 0.5) -> Int64:
+        """Return the region of each tile, an index into `REGIONS`, -1 where it has none.
+
+        Parameters
+        ----------
+        min_share : float, optional
+            A region counts if it covers more than this share of the pixels.
+
+        Raises
+        ------
+        InputError
+            If the share is below 0.5, where two regions could count, or not below 1.
+        """
+        if not 0.5 <= min_share < 1:
+            raise InputError("min_share", str(min_share), "0.5 or more, and below 1")
+        largest: Int64 = self.shares.argmax(axis=1)
+        return np.where(self.shares.max(axis=1) > min_share, largest, -1)
 
     def read(self, indices: Int64) -> Float32:
         """Return tiles (n_indices, 1, tile_px, tile_px)."""
@@ -111,15 +131,21 @@ def xray_patches(path: Path, *, tile_px: int = 128, stride_px: int = 32) -> Xray
         np.arange(0, size - tile_px + 1, stride_px, dtype=np.int64) for size in image.shape
     )
     corners = np.stack(np.meshgrid(top, left, indexing="ij"), axis=-1).reshape(-1, 2)
-    outside = np.pad(np.cumsum(np.cumsum(region == OUTSIDE, axis=0), axis=1), ((1, 0), (1, 0)))
-    (y, x), size = corners.T, tile_px
-    count = (
-        outside[y + size, x + size] - outside[y, x + size] - outside[y + size, x] + outside[y, x]
-    )
-    corners = corners[count == 0]
+    corners = corners[_tile_sums(region == OUTSIDE, corners, tile_px) == 0]
     if not len(corners):
         raise InputError(
             str(path), f"no whole tile of {tile_px} px", "a window that holds one", "Smaller tiles."
         )
-    centre = corners + tile_px // 2
-    return XraySource(image, corners, tile_px, region[centre[:, 0], centre[:, 1]])
+    counts = [_tile_sums(region == code, corners, tile_px) for code in range(len(REGIONS))]
+    shares = np.stack(counts, axis=1) / np.float32(tile_px**2)
+    return XraySource(image, corners, tile_px, shares.astype(np.float32))
+
+
+def _tile_sums(mask: npt.NDArray[np.bool_], corners: Int64, size: int) -> Int64:
+    """Return the number of true pixels of each tile, from sums over rectangles."""
+    sums = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
+    np.cumsum(mask, axis=0, out=sums[1:, 1:])
+    np.cumsum(sums, axis=1, out=sums)
+    y, x = corners.T
+    inside: Int64 = sums[y + size, x + size] - sums[y, x + size] - sums[y + size, x] + sums[y, x]
+    return inside

@@ -25,6 +25,7 @@ FOR_ALL = ("errors", "compute", "_version")
 SIDE_ROOMS = {  # what each may import; of the others only the command line imports them
     "spatialnce": ("data", "surfaces", "features", "histology"),
     "histology": ("data", "surfaces", "features"),
+    "probes": ("data", "surfaces", "features", "decoding", "histology", "spatialnce"),
 }
 HEAVY = (
     *("numpy", "scipy", "pandas", "numba", "sklearn", "statsmodels", "nibabel", "nilearn"),

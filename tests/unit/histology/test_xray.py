@@ -32,9 +32,22 @@ def test_tiles_are_whole_and_annotated(file):
     ]
     assert [tuple(c) for c in source.corners.tolist()] == expected
     tiles = source.read(np.arange(len(expected)))
-    for tile, label, (y, x) in zip(tiles, source.region, expected, strict=True):
+    for tile, shares, (y, x) in zip(tiles, source.shares, expected, strict=True):
         assert np.array_equal(tile[0], image[y : y + 8, x : x + 8] / np.float32(255))
-        assert label == region[y + 4, x + 4]
+        inside = np.bincount(region[y : y + 8, x : x + 8].ravel(), minlength=9)
+        assert np.array_equal(shares, inside / np.float32(64))
+
+
+def test_a_tile_belongs_to_the_region_of_most_of_its_pixels(tmp_path):
+    """More than the stated share, so that half and half belongs to none."""
+    region = np.repeat(np.array([[1, 1, 1, 1, 2, 2, 2, 2]], np.uint8), 4, axis=0)
+    np.savez(tmp_path / "slice.npz", image=np.zeros_like(region), roi=region)
+    source = xray_patches(tmp_path / "slice.npz", tile_px=4, stride_px=1)
+    assert source.regions().tolist() == [1, 1, -1, 2, 2]
+    assert source.regions(0.75).tolist() == [1, -1, -1, -1, 2]
+    for share in (0.4, 1.0, np.nan):
+        with pytest.raises(InputError, match="min_share"):
+            source.regions(share)
 
 
 def test_places_are_millimetres_of_tile_centres(file):
@@ -59,8 +72,8 @@ def test_files_that_are_no_slice_are_refused(file, tmp_path):
 
 @pytest.mark.real_data
 def test_the_published_slice_gives_tiles_of_every_region(real_data):
-    """3,312 tiles of 128 px at a stride of 32; each of the four scored regions has hundreds."""
+    """3,312 tiles of 128 px at a stride of 32; 22 without a region of more than half."""
     source = xray_patches(real_data / "xray_thc" / "xray_thc_slice-309.npz")
-    count = np.bincount(source.region, minlength=9)
+    count = np.bincount(source.regions() + 1, minlength=10)
     assert len(source.ids) == 3312
-    assert (count[[1, 2, 4, 5]] > 200).all()
+    assert count.tolist() == [22, 0, 868, 595, 208, 669, 539, 294, 67, 50]
