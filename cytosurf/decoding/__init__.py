@@ -10,6 +10,7 @@ from cytosurf.decoding.crossval import (
 )
 from cytosurf.decoding.design import make_design
 from cytosurf.decoding.folds import SCHEMES, Folds, make_folds
+from cytosurf.decoding.linear import linear_r2
 from cytosurf.decoding.softmax import SoftmaxFit, fit_softmax, predict_probability
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "count_labels",
     "decode_labels",
     "fit_softmax",
+    "linear_r2",
     "make_decoder",
     "make_design",
     "make_folds",
