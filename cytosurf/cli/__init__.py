@@ -17,6 +17,7 @@ from cytosurf.cli.fold_vertices import fold_vertices_command
 from cytosurf.cli.increment import increment_command
 from cytosurf.cli.map import map_command
 from cytosurf.cli.merge import merge_command
+from cytosurf.cli.probe import probe_command
 from cytosurf.cli.report import report_command
 from cytosurf.cli.spin import spin_command
 from cytosurf.cli.train import train_command
@@ -41,6 +42,7 @@ app.command("fold-vertices")(fold_vertices_command)
 app.command("map")(map_command)
 app.command("train")(train_command)
 app.command("embed")(embed_command)
+app.command("probe")(probe_command)
 app.add_typer(embeddings_app, name="embeddings")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from cytosurf.probes.comparison import Comparison, Protocol, compare_models
     from cytosurf.probes.divergence import (
         grey_counts,
         kl_divergence,
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
     )
     from cytosurf.probes.folds import strip_folds
     from cytosurf.probes.linear import ProbeResult, linear_probe
+    from cytosurf.probes.pixels import pixel_components
     from cytosurf.probes.raters import RaterScores, rater_scores
 
 __all__ = [
+    "Comparison",
     "ProbeResult",
+    "Protocol",
     "RaterScores",
+    "compare_models",
     "grey_counts",
     "kl_divergence",
     "linear_probe",
     "one_minus_cosine",
+    "pixel_components",
     "rater_scores",
     "strip_folds",
     "tissue_counts",
@@ -35,9 +41,11 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "comparison": ["Comparison", "Protocol", "compare_models"],
         "divergence": ["grey_counts", "kl_divergence", "one_minus_cosine", "tissue_counts"],
         "folds": ["strip_folds"],
         "linear": ["ProbeResult", "linear_probe"],
+        "pixels": ["pixel_components"],
         "raters": ["RaterScores", "rater_scores"],
     },
 )
