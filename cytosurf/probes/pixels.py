@@ -42,7 +42,7 @@ def pixel_components(
     --------
     >>> tiles = np.array([[0.0, 0], [2, 2], [4, 4], [5, 3]])
     >>> scores = pixel_components(tiles, np.array([True, True, True, False]), 1)
-    >>> abs(scores[:, 0]).round(3).tolist()
+    >>> abs(scores[:, 0]).astype(float).round(3).tolist()
     [2.828, 0.0, 2.828, 2.828]
     """
     flat = tiles.reshape(len(tiles), -1)
