@@ -1,75 +1,96 @@
-"""The documented training on BigBrain profiles: its files fit together, its table holds."""
+"""The documented trainings on BigBrain profiles: their files fit together, the tables hold."""
 
+import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cytosurf.runs.options import read_options
 from cytosurf.spatialnce.config_files import read_config
 
 PIPELINE = Path(__file__).resolve().parents[2] / "pipelines" / "spatialnce_bigbrain"
-MODELS = {
-    "spatialnce": [],
-    "untrained": ["steps=0"],
-    "simclr": ["loss.kind=simclr"],
-}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def script():
+    """Return the script that makes the table, as a module."""
+    spec = importlib.util.spec_from_file_location("bigbrain_table", PIPELINE / "table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
 def expected():
     """Return what was measured."""
     return json.loads((PIPELINE / "expected.json").read_text(encoding="utf-8"))
 
 
-def test_the_table_is_complete(expected):
-    """Every feature set and target of the decoding has a score, every model its features."""
-    decoding = read_options(PIPELINE / "decode.yaml")
-    assert list(expected["macro_f1"]) == decoding["target"]
-    for row in expected["macro_f1"].values():
-        assert set(decoding["features"]) | set(decoding["baseline"]) == set(row)
-        for score in row.values():
-            assert 0 < score["mean"] < 1
-            assert len(score["folds"]) == 5
-            assert score["mean"] == pytest.approx(sum(score["folds"]) / 5, abs=1e-3)
-    for name in MODELS:
-        assert f"embedding:{name}.h5:pca32" in decoding["features"]
+def test_the_readme_shows_the_tables_of_the_measured_scores(script, expected):
+    """Every table that can be made from the scores is there, as the script writes it."""
+    text = (PIPELINE / "README.md").read_text(encoding="utf-8")
+    made = script.tables(expected["scores"])
+    assert len(made) > 1
+    for title, table in made.items():
+        assert table in text, title
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_controls_are_changes_of_one_configuration(name, expected):
-    """Same encoder, batch, augmentation and optimiser; the steps of the trained ones are equal."""
+def test_scores_are_complete(script, expected):
+    """Each decoding has every set of its entry, with as many folds as the others."""
+    for name, by_target in expected["scores"].items():
+        n_folds = 1 if name == "left" else 5
+        for scores in by_target.values():
+            assert all(len(folds) == n_folds for folds in scores.values())
+            if name in script.DECODINGS:
+                assert set(scores) == set(script.DECODINGS[name].sets)
+
+
+@pytest.mark.parametrize("name", ["simclr-1", "untrained-2", "spatialnce-bins", "spatialnce-left"])
+def test_models_and_controls_are_changes_of_one_configuration(name, script, expected):
+    """Same encoder, steps, batch, augmentation and optimiser for all."""
     base = read_config(PIPELINE / "config.yaml")
-    config = read_config(PIPELINE / "config.yaml", MODELS[name])
-    changed = {key for key, value in config.identity().items() if value != base.identity()[key]}
-    assert changed == {change.partition("=")[0] for change in MODELS[name]}
+    changes = script.trainings()[name]
+    changed = read_config(PIPELINE / "config.yaml", changes).identity()
+    differ = {key for key, value in changed.items() if value != base.identity()[key]}
+    assert differ == {change.partition("=")[0] for change in changes}
     assert base.steps == expected["steps"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    ["source.normalise_bin_mm=1.0", "subset.exclude=test.npz", "subset.hemispheres=[L]"],
-)
-def test_controls_of_position_are_options(change):
-    """Profiles normalised in slabs, training vertices left out, the left hemisphere alone."""
-    read_config(PIPELINE / "config.yaml", [change])
+def test_every_table_of_embeddings_has_a_training(script):
+    """No decoding names a model that nothing makes; decode.yaml names those of the README."""
+    made = set(script.trainings())
+    for decoding in script.DECODINGS.values():
+        terms = [term for name in decoding.sets for term in name.split("+")]
+        tables = {term.split(":")[1] for term in terms if ".h5" in term}
+        assert {table.removesuffix(".h5") for table in tables} <= made
+    features = read_options(PIPELINE / "decode.yaml")["features"]
+    assert [f"embedding:{model}.h5:pca32" for model in script.MODELS] == features[:3]
+
+
+def test_differences_are_paired_and_marked_where_they_pass_their_sd(script):
+    """Bold: mean above the SD over folds; the number of folds in which they are positive."""
+    assert script.difference([0.5, 0.6, 0.7], [0.4, 0.5, 0.7]) == "**+0.067 ± 0.047** (2 of 3)"
+    assert script.difference([0.5, 0.6], [0.6, 0.5]) == "+0.000 ± 0.100 (1 of 2)"
+    assert script.difference([0.5], [0.25]) == "+0.250"
+    assert script.difference([0.5, 0.6], [0.5, 0.6]) == "–"
+    assert script.label("embedding:spatialnce-0.h5:pca32+coordinates") == "spatialnce+coordinates"
 
 
 @pytest.mark.real_data
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
-def test_the_table_is_reproduced(expected, real_cache, tmp_path, monkeypatch):
-    """Three trainings and a decoding give every score within the tolerance."""
-    from cytosurf.spatialnce import embed_patches, train
-    from cytosurf.workflow import decode
-
+def test_one_seed_is_reproduced(script, expected, real_cache, tmp_path, monkeypatch):
+    """Trainings and decodings of seed 0 give every score within the tolerance."""
     monkeypatch.chdir(tmp_path)
-    for name, changes in MODELS.items():
-        train(read_config(PIPELINE / "config.yaml", changes), name)
-        embed_patches(name, f"{name}.h5")
-    runs = decode(**read_options(PIPELINE / "decode.yaml"), out=tmp_path / "decoding")
-    for target, row in expected["macro_f1"].items():
-        sets = runs[target].record.results["feature_sets"]
-        found = {name: sets[name]["macro_f1"]["mean"] for name in row}
-        means = {name: score["mean"] for name, score in row.items()}
-        assert found == pytest.approx(means, abs=expected["tolerance"]), target
+    Path("decoding").mkdir()
+    script.write_mask()
+    for name in ("base", "seed-0"):
+        script.decode_table(name)
+    found = script.collect()
+    for name in ("base", "seed-0"):
+        for target, scores in expected["scores"][name].items():
+            means = {features: np.mean(folds) for features, folds in scores.items()}
+            again = {features: np.mean(folds) for features, folds in found[name][target].items()}
+            assert again == pytest.approx(means, abs=expected["tolerance"]), (name, target)
