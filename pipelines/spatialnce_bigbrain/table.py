@@ -177,21 +177,20 @@ def decode_unseen() -> None:
     if not Path("folds/fold-5.npz").exists():
         record = load_run(Path("decoding/base") / TARGETS[0])
         write_fold_vertices(record, Space.parse("bigbrain-164k"), Path("folds"))
-    sets = [embedding(f"spatialnce-unseen-{k}") for k in FOLDS]
-    train_and_embed(sets)
-    scores: Scores = {}
-    for target in TARGETS:
-        inputs = same_inputs(sets, target)
-        counts = [
-            decode_labels(
-                make_decoder(features.map.values, inputs.folds.only(k)),
-                inputs.label,
-                len(inputs.keys),
-            ).counts[0]
-            for k, features in enumerate(inputs.sets.values())
-        ]
-        scores[target] = {"spatialnce, unseen": macro_f1(np.stack(counts)).tolist()}
-    keep("unseen", scores)
+    for k in FOLDS:
+        name = f"spatialnce-unseen-{k}"
+        if Path(f"decoding/{name}.json").exists():
+            continue
+        train_and_embed([embedding(name)])
+        scores: Scores = {}
+        for target in TARGETS:
+            inputs = same_inputs([embedding(name)], target)
+            (features,) = inputs.sets.values()
+            decoder = make_decoder(features.map.values, inputs.folds.only(k - 1))
+            counts = decode_labels(decoder, inputs.label, len(inputs.keys)).counts
+            scores[target] = {"spatialnce-unseen": macro_f1(counts).tolist()}
+        keep(name, scores)
+        show()
 
 
 def measure_axes() -> None:
@@ -225,14 +224,32 @@ def collect() -> dict[str, Scores]:
     for folder, (targets, sets, *_) in DECODINGS.items():
         runs = {t: Path("decoding") / folder / t / "results.json" for t in targets}
         for target in (t for t, path in runs.items() if path.exists()):
-            entries = json.loads(runs[target].read_text(encoding="utf-8"))["feature_sets"]
+            entries = read(runs[target])["feature_sets"]
             folds = {name: entries[name]["macro_f1"]["folds"] for name in sets}
             found.setdefault(folder, {})[target] = folds
-    for name in ("unseen", "axes"):
-        path = Path("decoding") / f"{name}.json"
-        if path.exists():
-            found[name] = json.loads(path.read_text(encoding="utf-8"))
+    axes = Path("decoding/axes.json")
+    if axes.exists():
+        found["axes"] = read(axes)
+    paths = {k: Path(f"decoding/spatialnce-unseen-{k}.json") for k in FOLDS}
+    unseen = {k: read(path) for k, path in paths.items() if path.exists()}
+    if unseen:  # the folds that are there, of the other sets too
+        found["unseen"] = {
+            target: {
+                "spatialnce-unseen": [s[target]["spatialnce-unseen"][0] for s in unseen.values()]
+            }
+            | {
+                name: [folds[k - 1] for k in unseen]
+                for part in ("seed-0", "base")
+                for name, folds in found[part][target].items()
+            }
+            for target in TARGETS
+        }
     return found
+
+
+def read(path: Path) -> Any:
+    """Return what a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def label(name: str) -> str:
@@ -334,10 +351,9 @@ def tables(found: dict[str, Scores]) -> dict[str, str]:
             made[f"refolded, {target}"] = refolded_table(found, target)
         if both:
             made[f"joined, {target}"] = joined_table(alone, both)
-        for part in ("bins", "unseen"):
-            if target in found.get(part, {}):
-                made[f"{part}, {target}"] = table(found[part][target] | alone)
-        for part in ("left", "slabs"):
+        if target in found.get("bins", {}):
+            made[f"bins, {target}"] = table(found["bins"][target] | alone)
+        for part in ("left", "slabs", "unseen"):
             if target in found.get(part, {}):
                 made[f"{part}, {target}"] = table(found[part][target])
     if "axes" in found:
