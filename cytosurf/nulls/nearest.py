@@ -75,22 +75,28 @@ class SphereGrid:
             n_cells *= 2
         return cls(points, starts, candidates, n_cells)
 
-    def nearest_after(self, rotation: Floats) -> Ints:
+    def nearest_after(
+        self, rotation: Floats, vertices: npt.NDArray[np.integer] | None = None
+    ) -> Ints:
         """Return, for every vertex, the vertex nearest to it after the sphere was rotated.
 
         Parameters
         ----------
         rotation : (3, 3) ndarray of float64
             Acts on row vectors: the sphere moves to ``points_mm @ rotation``.
+        vertices : (n,) ndarray of int, optional
+            The vertices asked for; all if left out.
 
         Returns
         -------
-        (n_vertices,) ndarray of int32
+        (n_vertices,) or (n,) ndarray of int32
             For each ``x`` of `points_mm` the vertex nearest to ``x @ rotation.T``. Of vertices at
             exactly the same distance it is the one with the lowest index.
         """
-        nearest = np.empty(len(self.points_mm), dtype=np.int32)
-        _nearest(self.points_mm, rotation, self.starts, self.candidates, self.n_cells, nearest)
+        asked = self.points_mm if vertices is None else self.points_mm[vertices]
+        nearest = np.empty(len(asked), dtype=np.int32)
+        grid = (self.points_mm, self.starts, self.candidates, self.n_cells)
+        _nearest(asked, rotation, *grid, nearest)
         return nearest
 
 
@@ -158,15 +164,21 @@ def _refine(
 
 @numba.njit(cache=True, nogil=True)
 def _nearest(
-    points: Floats, rotation: Floats, starts: Ints, candidates: Ints, n: int, nearest: Ints
+    asked: Floats,
+    rotation: Floats,
+    points: Floats,
+    starts: Ints,
+    candidates: Ints,
+    n: int,
+    nearest: Ints,
 ) -> None:
-    """Fill `nearest` with the vertex nearest to each ``points[k] @ rotation.T``."""
+    """Fill `nearest` with the vertex of `points` nearest to each ``asked[k] @ rotation.T``."""
     r00, r01, r02 = rotation[0, 0], rotation[0, 1], rotation[0, 2]
     r10, r11, r12 = rotation[1, 0], rotation[1, 1], rotation[1, 2]
     r20, r21, r22 = rotation[2, 0], rotation[2, 1], rotation[2, 2]
     half = 0.5 * n
-    for k in range(len(points)):
-        a, b, c = points[k, 0], points[k, 1], points[k, 2]
+    for k in range(len(asked)):
+        a, b, c = asked[k, 0], asked[k, 1], asked[k, 2]
         x = a * r00 + b * r01 + c * r02
         y = a * r10 + b * r11 + c * r12
         z = a * r20 + b * r21 + c * r22

@@ -91,7 +91,11 @@ class SpinAssigner:
         searched = ("L",) if self._twins else self.hemispheres
         self._grids = {h: SphereGrid.over(spheres[h].vertices) for h in searched}
 
-    def assign(self, rotations: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.int32]:
+    def assign(
+        self,
+        rotations: Mapping[str, npt.ArrayLike],
+        vertices: npt.NDArray[np.integer] | None = None,
+    ) -> npt.NDArray[np.int32]:
         """Return the source vertex of every vertex.
 
         Parameters
@@ -99,10 +103,12 @@ class SpinAssigner:
         rotations : mapping of str to (3, 3) array_like
             A rotation, acting on row vectors, for each hemisphere of the assigner; see
             `cytosurf.nulls.rotations.spin_rotations`. Others are ignored.
+        vertices : (n,) ndarray of int, optional
+            The vertices asked for, in increasing order; all if left out.
 
         Returns
         -------
-        (n_vertices,) ndarray of int32
+        (n_vertices,) or (n,) ndarray of int32
             Rows of the left and then the right hemisphere. A vertex never gets its label from the
             other hemisphere.
 
@@ -118,16 +124,28 @@ class SpinAssigner:
             raise InputError("rotations", f"none for hemisphere {missing[0]}", expected)
         checked = {h: check_rotation(rotations[h], f"rotation {h}") for h in self.hemispheres}
         self._check_mirrored(checked)
+        asked = self._by_hemisphere(vertices)
         if not self._twins:
-            parts = [self._grids[h].nearest_after(checked[h]) for h in self.hemispheres]
+            parts = [self._grids[h].nearest_after(checked[h], asked[h]) for h in self.hemispheres]
         else:
-            reflected = mirror_rotation(checked["R"])
-            left = self._grids["L"].nearest_after(checked["L"])
-            same = np.array_equal(reflected, checked["L"])
-            parts = [left, left if same else self._grids["L"].nearest_after(reflected)]
+            grid, reflected = self._grids["L"], mirror_rotation(checked["R"])
+            left = grid.nearest_after(checked["L"], asked["L"])
+            same = vertices is None and np.array_equal(reflected, checked["L"])
+            parts = [left, left if same else grid.nearest_after(reflected, asked["R"])]
         if len(parts) == 2:
             parts[1] = parts[1] + np.int32(self._counts["L"])
         return np.concatenate(parts)
+
+    def _by_hemisphere(
+        self, vertices: npt.NDArray[np.integer] | None
+    ) -> dict[str, npt.NDArray[np.integer] | None]:
+        """Return the vertices asked for as rows of each hemisphere, None for all."""
+        if vertices is None:
+            return dict.fromkeys(self.hemispheres)
+        first = self._counts[self.hemispheres[0]]
+        n_first = int(np.searchsorted(vertices, first))
+        parts = (vertices[:n_first], vertices[n_first:] - first)
+        return dict(zip(self.hemispheres, parts, strict=False))
 
     def _check_mirrored(self, rotations: dict[str, npt.NDArray[np.float64]]) -> None:
         if self.mirrored or len(self.hemispheres) == 1:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +242,11 @@ class _Measure:
     assigner: SpinAssigner
     seed: int
 
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """The vertices of all pairs: nothing else of a spin is looked at."""
+        return np.unique(np.zeros(0, np.int64) if self.pairs is None else self.pairs.pairs)
+
     @classmethod
     def of(
         cls,
@@ -272,7 +277,9 @@ class _Measure:
         """Return the distortion of a spin, rounded as it is written."""
         if self.pairs is None:
             return np.nan
-        index = self.assigner.assign(spin_rotations(self.seed, k, policy))
+        index = np.zeros(len(self.pairs.mask), np.int32)
+        rotations = spin_rotations(self.seed, k, policy)
+        index[self.ends] = self.assigner.assign(rotations, self.ends)
         if not self.pairs.mask[index[self.pairs.pairs]].all(axis=1).any():
             return np.nan
         return round(spin_distortion(self.pairs, index), _DECIMALS)

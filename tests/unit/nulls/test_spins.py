@@ -71,6 +71,19 @@ class TestAssign:
     """The indices are those of the exact nearest vertex."""
 
     @pytest.mark.parametrize("policy", ["independent", "mirrored"])
+    @pytest.mark.parametrize("hemispheres", ["LR", "L", "R"])
+    def test_chosen_vertices_get_what_they_get_among_all(self, toy_spheres, policy, hemispheres):
+        """Of both spheres or one, mirrored to the bit or not; of one side or none too."""
+        right = Mesh(toy_spheres["R"].vertices * np.float32(1 + 1e-6), toy_spheres["R"].faces)
+        for spheres in (toy_spheres, {"L": toy_spheres["L"], "R": right}):
+            assigner = SpinAssigner({h: spheres[h] for h in hemispheres})
+            rotations, n = spin_rotations(3, 0, policy), assigner.n_vertices
+            whole = assigner.assign(rotations)
+            for chosen in (range(0, n, 7), range(10), range(n - 10, n), range(0)):
+                rows = np.array(chosen, int)
+                np.testing.assert_array_equal(assigner.assign(rotations, rows), whole[rows])
+
+    @pytest.mark.parametrize("policy", ["independent", "mirrored"])
     def test_equals_brute_force(self, toy_spheres, policy):
         """Both hemispheres equal comparing all distances; the right one is offset."""
         assigner = SpinAssigner(toy_spheres)
