@@ -95,6 +95,13 @@ class Decoding:
 
         return increment_table(self.record)
 
+    @property
+    def feature_tests(self) -> pd.DataFrame:
+        """Tests of features alone, by draws of them; empty before `cytosurf.increment`."""
+        from cytosurf.report import feature_table
+
+        return feature_table(self.record)
+
     def map(self, kind: str, features: str | None = None) -> Any:
         """Return a map of the run as a `nilearn.surface.SurfaceImage`.
 

@@ -251,7 +251,9 @@ def print_summary(result: Decoding) -> None:
         if test.primary:
             console.print(_test_line(test), markup=False)
     for test in result.record.increment_nulls:
-        console.print(_increment_line(test), markup=False)
+        console.print(_drawn_line(test, f"when added to {test.baseline}"), markup=False)
+    for test in result.record.feature_nulls:
+        console.print(_drawn_line(test, f"above {test.baseline}"), markup=False)
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
 
 
@@ -271,10 +273,10 @@ def _test_line(test: NullRecord) -> str:
     return f"{test.features}: {score}, {p} ({reached}{how})"
 
 
-def _increment_line(test: NullRecord) -> str:
-    """Return an increment test as one line."""
+def _drawn_line(test: NullRecord, where: str) -> str:
+    """Return a test by draws of the features as one line."""
     return (
-        f"{test.features}: macro-F1 {test.observed:+.3f} when added to {test.baseline}, "
+        f"{test.features}: macro-F1 {test.observed:+.3f} {where}, "
         f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} {test.draws} of "
         "the features reach it)"
     )

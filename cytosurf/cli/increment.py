@@ -54,9 +54,3 @@ def increment_command(
     options: dict[str, Any] = {"rotation": rotation, "null": null, "statistic": statistic}
     result = increment(run_dir, features, position=position, spins=spins, jobs=jobs, **options)
     print_summary(result)
-    for test in result.record.results.get("feature_tests", []):
-        typer.echo(
-            f"{test['features']}: macro-F1 {test['observed']:+.3f} above {test['position']}, "
-            f"p = {test['p']:.3g} ({test['exceed']} of {test['n_spins']} {test['rotation']} "
-            f"{test['null']} of the features reach it)"
-        )

@@ -21,7 +21,12 @@ from cytosurf.report.maps import (
     uncertainty_figure,
 )
 from cytosurf.report.methods import methods_text
-from cytosurf.report.outcome_tables import class_tests_table, increment_table, spin_test_table
+from cytosurf.report.outcome_tables import (
+    class_tests_table,
+    feature_table,
+    increment_table,
+    spin_test_table,
+)
 from cytosurf.report.surface_plot import plot_surface
 from cytosurf.report.tables import (
     confusion_table,
@@ -37,6 +42,7 @@ __all__ = [
     "confusion_table",
     "differences_table",
     "errors_figure",
+    "feature_table",
     "folds_figure",
     "folds_map_figure",
     "increment_table",

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cytosurf.report.formatting import columns, format_p, listed, mean_sd, number, over_folds
+from cytosurf.report.formatting import (
+    columns,
+    format_p,
+    listed,
+    mean_sd,
+    number,
+    over_folds,
+    rivals,
+)
 from cytosurf.report.selection import (
     circular_sets,
     feature_sets,
@@ -69,6 +77,9 @@ def answer(record: RunRecord) -> Answer:
         sentences.append(_spin_sentence(test))
     increments = [null for null in record.increment_nulls if null.features == features]
     sentences += [_increment_sentence(null) for null in increments]
+    sentences += [
+        _alone_sentence(null) for null in record.feature_nulls if null.features == features
+    ]
     sentences += _other_sets_sentence(record)
     return Answer(
         question=_question(record, features, baseline),
@@ -160,32 +171,50 @@ def _increment_sentence(test: NullRecord) -> str:
     return (
         f"Added to {test.baseline}, {test.features} changes the macro-F1 by "
         f"{number(test.observed)}; {test.exceed} of {n:,} {test.draws} of the features changed it "
-        f"by as much or more (increment test, {test.rotation} rotations): p = {format_p(test.p)}."
+        f"by as much or more (increment test, {_drawn(test)}): p = {format_p(test.p)}."
     )
+
+
+def _alone_sentence(test: NullRecord) -> str:
+    """Say how far features on their own are from position, and how many draws come as far."""
+    return (
+        f"Alone, {test.features} differs from {test.baseline} by {number(test.observed)}; "
+        f"{test.exceed} of {len(test.null):,} {test.draws} of the features by as much or more "
+        f"(test of features alone, {_drawn(test)}): p = {format_p(test.p)}."
+    )
+
+
+def _drawn(test: NullRecord) -> str:
+    """Say how the draws of the hemispheres went together."""
+    what = {"spins": "rotations", "surrogates": "hemispheres"}
+    return f"{test.rotation} {what[test.draws]}"
 
 
 def _adds(test: NullRecord) -> str:
     """Read the p of an increment test in words that are as graded as it is."""
     what = f"{test.features} adds to {test.baseline}"
+    others = rivals(test.draws)
     if test.p <= _LEVEL and test.observed > 0:
         text = (
-            f"{what} more than equally smooth features in wrong places would, so it knows "
-            "something of the labels that these columns of position do not; more columns might."
+            f"{what} more than {others} would, so it knows something of the labels "
+            " that these columns of position do not; more columns might."
         )
     elif test.p <= _LEVEL:
         text = (
-            f"{test.features} harms the score beside {test.baseline} less than equally smooth "
-            "features in wrong places would, but it does not raise it."
+            f"{test.features} harms the score beside {test.baseline} less than {others} would, but "
+            "it does not raise it."
         )
     elif test.p <= _WEAK_LEVEL:
         text = f"That {what} what its smoothness alone would not is weakly supported."
     else:
         text = (
-            f"Equally smooth features in wrong places often do as much beside {test.baseline}: no "
-            f"good evidence that {what} anything of its own."
+            f"{others.capitalize()} often do as much beside {test.baseline}: no good "
+            f" evidence that {what} anything of its own."
         )
     n = len(test.null)
-    return f"{text} With {n} spins no smaller p was possible." if 1 / (n + 1) > _LEVEL else text
+    if 1 / (n + 1) > _LEVEL:
+        text += f" With {n} {test.draws} no smaller p was possible: run more."
+    return text
 
 
 def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRecord | None) -> str:

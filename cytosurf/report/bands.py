@@ -18,12 +18,13 @@ from cytosurf.report.outcome_tables import class_tests_table
 from cytosurf.report.selection import primary_pair, primary_test
 
 if TYPE_CHECKING:
-    from cytosurf.runs.record import RunRecord
+    from cytosurf.runs.record import NullRecord, RunRecord
 
 _WIDTH = 9.0
 _BAND, _BAND_ALL, _MEDIAN = "#b9c2ca", "#dde2e7", "#6b7680"
 _OBSERVED = "#c2350b"
 _LEVEL = 0.05
+_MOST_DRAWN = 3  # tests of a kind by draws of the features
 
 
 def class_bands_figure(record: RunRecord) -> Figure:
@@ -65,28 +66,32 @@ def class_bands_figure(record: RunRecord) -> Figure:
 
 
 def two_tests_figure(record: RunRecord) -> Figure:
-    """Return the nulls of the headline label-spin test and of the increment tests of its features.
+    """Return the nulls of the headline label-spin test and of tests by draws of the features.
 
-    Side by side, each with its observed value.
+    Side by side, each with its observed value: increments, then features on their own.
     """
     test = primary_test(record)
-    panels = [] if test is None else [("labels spun", test)]
+    panels = [] if test is None else [("labels spun", _difference(test), test)]
     moved = {"spins": "features spun", "surrogates": "features made anew"}
-    panels += [(moved[null.draws], null) for null in record.increment_nulls[:3]]
+    increments = [(n, f"{n.baseline} + {_difference(n)}") for n in record.increment_nulls]
+    alone = [(n, _difference(n)) for n in record.feature_nulls]
+    drawn = [*increments[:_MOST_DRAWN], *alone[:_MOST_DRAWN]]
+    panels += [(moved[null.draws], title, null) for null, title in drawn]
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(_WIDTH, 2.5 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes, (what, null) in zip(grid, panels, strict=False):
+    for axes, (what, title, null) in zip(grid, panels, strict=False):
         draw_nulls(axes, [null])
-        against = f" + {null.features} − {null.baseline}" if what[0] == "f" else ""
-        label = f"{null.features} − {null.baseline}" if null.baseline else null.features
-        title = f"{null.baseline}{against}" if against else label
         axes.set_title(f"{what}: {shorten(title, 46)}", fontsize=9, loc="left", pad=27)
         axes.set_xlabel("difference in macro-F1" if null.baseline else "macro-F1", fontsize=8)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     return figure
+
+
+def _difference(null: NullRecord) -> str:
+    return f"{null.features} − {null.baseline}" if null.baseline else null.features
 
 
 def _draw_bands(axes: Axes, rows: pd.DataFrame, *, small: bool) -> None:

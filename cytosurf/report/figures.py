@@ -222,7 +222,7 @@ def draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
         axes.hist(null.tested, edges.tolist(), color=colour, lw=1.3, histtype="step", label=label)
     axes.axvline(observed, color="#c2350b", lw=2, label=f"observed: {observed:.3f}")
     axes.margins(x=0.03)
-    axes.set_ylabel("spins", fontsize=8)
+    axes.set_ylabel(nulls[0].draws, fontsize=8)
     axes.tick_params(labelsize=8)
     legend = axes.legend(
         *(axes.get_legend_handles_labels()),

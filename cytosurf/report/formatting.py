@@ -70,6 +70,18 @@ def columns(n: int) -> str:
     return "1 column" if n == 1 else f"{n} columns"
 
 
+def rivals(draws: str) -> str:
+    """Say what features are compared with where they are drawn.
+
+    Examples
+    --------
+    >>> rivals("spins"), rivals("surrogates")
+    ('equally smooth features in wrong places', 'equally smooth features that are made anew')
+    """
+    where = {"spins": "in wrong places", "surrogates": "that are made anew"}
+    return f"equally smooth features {where[draws]}"
+
+
 def listed(items: list[str]) -> str:
     """Return ``"a, b and c"``."""
     return "".join(items) if len(items) < 2 else f"{', '.join(items[:-1])} and {items[-1]}"

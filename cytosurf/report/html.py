@@ -63,6 +63,7 @@ def render_report(record: RunRecord, *, meshes: Mapping[str, Mesh] | None = None
 def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, Any]:
     """Return everything that the template shows."""
     section = methods(record)
+    drawn = (*record.increment_nulls, *record.feature_nulls)
     with_classes = bool((record.results.get("spin_test") or {}).get("per_class"))
     map_figures, map_note = page_figures.surface_maps(record, meshes)
     return {
@@ -86,7 +87,8 @@ def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, 
         "other_table": page_tests.other_statistics(record),
         "nulls_figure": page_figures.nulls(record) if record.nulls else None,
         "tests_table": page_tests.two_tests(record),
-        "tests_figure": page_figures.two_tests(record) if record.increment_nulls else None,
+        "tests_figure": page_figures.two_tests(record) if drawn else None,
+        "has_increment": bool(record.increment_nulls),
         "bands_figure": page_figures.class_bands(record) if with_classes else None,
         "bands_table": page_tests.class_tests(record) if with_classes else None,
         "class_figure": page_figures.per_class(record),

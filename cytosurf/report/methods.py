@@ -51,7 +51,7 @@ def methods(record: RunRecord) -> Methods:
     ]
     if record.nulls:
         paragraphs.append(spins_paragraph(record, cite))
-    if record.results.get("increment_tests"):
+    if record.results.get("increment_tests") or record.results.get("feature_tests"):
         paragraphs.append(increment_paragraph(record, cite))
     paragraphs.append(protocol_paragraph(record, cite))
     paragraphs.append(_software_sentence(record))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.formatting import listed
 from cytosurf.report.references import Citations
@@ -57,27 +57,46 @@ def spins_paragraph(record: RunRecord, cite: Citations) -> str:
 
 
 def increment_paragraph(record: RunRecord, cite: Citations) -> str:
-    """Return how the increment tests of a run were made.
+    """Return how increment tests of a run, and tests of its features alone, were made.
 
     Parameters
     ----------
     record : RunRecord
-        A finished run with increment tests.
+        A finished run with tests of either kind.
     cite : Citations
         Collects the references.
     """
-    tests = record.results["increment_tests"]
+    tests, alone = (record.results.get(key) or [] for key in ("increment_tests", "feature_tests"))
+    return " ".join(
+        [*([_increments(tests, cite)] if tests else []), *([_alone(alone, cite)] if alone else [])]
+    )
+
+
+def _increments(tests: Sequence[Mapping[str, Any]], cite: Citations) -> str:
     what = listed([f"{test['features']} beside {test['position']}" for test in tests])
-    draws = sorted({f"{test['n_spins']:,} {test['rotation']}" for test in tests})
-    made = {"spins": "rotated", "surrogates": "replaced by surrogates"}
-    how = listed(sorted({made[test["null"]] for test in tests}))
     return (
         f"Whether features add to position was tested by increment tests ({what}): the features, "
-        f"all columns and their mask together, were {how} ({listed(draws)} draws), while labels, "
-        "position and folds stayed. The statistic was the macro-F1 of position and features minus "
+        f"all columns and their mask together, were {_how_drawn(tests)}, while labels, position "
+        "and folds stayed. The statistic was the macro-F1 of position and features minus "
         "that of position alone, refitted in every draw on the vertices where the drawn features "
         f"were valid; p = (b + 1)/(n + 1) {cite('Phipson2010')}."
     )
+
+
+def _alone(tests: Sequence[Mapping[str, Any]], cite: Citations) -> str:
+    what = listed([f"{test['features']} minus {test['position']}" for test in tests])
+    return (
+        f"Features were also tested on their own ({what}): they were {_how_drawn(tests)}, and "
+        "decoded without position, whose macro-F1 on the same vertices was subtracted; "
+        f"p = (b + 1)/(n + 1) {cite('Phipson2010')}."
+    )
+
+
+def _how_drawn(tests: Sequence[Mapping[str, Any]]) -> str:
+    """Say how features were drawn, and how often."""
+    made = {"spins": "rotated", "surrogates": "replaced by surrogates"}
+    draws = [f"{made[t['null']]} ({t['n_spins']:,} {t['rotation']} draws)" for t in tests]
+    return listed(sorted(dict.fromkeys(draws)))
 
 
 def _further_sentences(record: RunRecord, cite: Citations) -> list[str]:

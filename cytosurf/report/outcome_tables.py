@@ -110,8 +110,29 @@ def increment_table(record: RunRecord) -> pd.DataFrame:
         difference (``observed``), and how many draws of the features (``null``: spins or
         surrogates) reach it.
     """
+    return _drawn(record, "increment_tests")
+
+
+def feature_table(record: RunRecord) -> pd.DataFrame:
+    """Return the tests of features on their own by draws of the features.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A finished run; the table is empty where no such test was made.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `increment_table`, where ``score`` is that of the features without position.
+    """
+    return _drawn(record, "feature_tests")
+
+
+def _drawn(record: RunRecord, key: str) -> pd.DataFrame:
+    """Return tests in which the features are drawn."""
     rows = []
-    for test in record.results.get("increment_tests") or []:
+    for test in record.results.get(key) or []:
         low, high = test["p_ci95"]
         kept = {"kept_mean": test["kept"]["mean"], "kept_min": test["kept"]["min"]}
         rows.append(test | kept | {"p_ci95_low": low, "p_ci95_high": high})

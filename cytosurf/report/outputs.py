@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from cytosurf.compute.files import atomic_path
 from cytosurf.report.html import write_report
-from cytosurf.report.outcome_tables import class_tests_table, increment_table, spin_test_table
+from cytosurf.report.outcome_tables import (
+    class_tests_table,
+    feature_table,
+    increment_table,
+    spin_test_table,
+)
 from cytosurf.report.tables import per_class_table, scores_table
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ TABLES = {
     "spin_test.tsv": spin_test_table,
     "class_tests.tsv": class_tests_table,
     "increment_tests.tsv": increment_table,
+    "feature_tests.tsv": feature_table,
 }
 
 

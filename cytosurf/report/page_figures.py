@@ -97,17 +97,17 @@ def class_bands(record: RunRecord) -> PageFigure:
 
 
 def two_tests(record: RunRecord) -> PageFigure:
-    """Return the null of the headline label-spin test beside those of increment tests."""
+    """Return the null of the headline label-spin test beside those of draws of the features."""
     tests = [
         f"{n.features} over {n.baseline}: observed {n.observed:.3f}, {n.exceed} of {len(n.null)} "
         f"{n.draws} reach it"
-        for n in record.increment_nulls
+        for n in (*record.increment_nulls, *record.feature_nulls)
     ]
     return PageFigure(
         svg_uri(bands.two_tests_figure(record)),
-        "What the labels give when they are spun, and what the features add to position when they "
-        "are spun; the red line is the real value.",
-        f"Histograms of label spins and of feature spins. {'; '.join(tests)}.",
+        "What is found when the labels are spun, and when the features are spun or made anew; the "
+        "red line is the real value.",
+        f"Histograms of label spins and of draws of the features. {'; '.join(tests)}.",
     )
 
 

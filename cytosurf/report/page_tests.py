@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
-from cytosurf.report.formatting import format_p, listed, number
-from cytosurf.report.outcome_tables import class_tests_table, increment_table, spin_test_table
+from cytosurf.report.formatting import format_p, listed, number, rivals
+from cytosurf.report.outcome_tables import (
+    class_tests_table,
+    feature_table,
+    increment_table,
+    spin_test_table,
+)
 from cytosurf.report.page_tables import PageTable
 from cytosurf.report.selection import primary_pair
 
@@ -80,14 +85,15 @@ def class_tests(record: RunRecord) -> PageTable:
 
 
 def two_tests(record: RunRecord) -> PageTable:
-    """Return label spins and feature spins side by side: what each asks, found and can conclude."""
+    """Return draws of labels and of features: what each test asks, found and can conclude."""
     features, _ = primary_pair(record)
     rows = [_label_row(null, features) for null in record.nulls if _is_shown(null, features)]
     rows += [_increment_row(row) for row in increment_table(record).to_dict("records")]
+    rows += [_alone_row(row) for row in feature_table(record).to_dict("records")]
     return PageTable(
         "two-tests",
-        "Two kinds of spin test, two questions.",
-        ("Test", "What is spun", "Observed", "p", "A small p says", "It does not say"),
+        "Draws of the labels and draws of the features: two questions.",
+        ("Test", "What is drawn", "Observed", "p", "A small p says", "It does not say"),
         tuple(rows),
         text_columns=frozenset({0, 1, 4, 5}),
     )
@@ -231,20 +237,38 @@ def _label_row(null: Any, features: str) -> tuple[str, ...]:
 
 def _increment_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
     features, position = row["features"], row["position"]
-    made = features if row["null"] == "spins" else f"nothing: {features} is made anew"
     return (
         f"increment: {position} + {features} − {position}",
-        f"{made} ({row['rotation']}); labels and {position} stay",
-        f"{number(row['observed'])} ({number(row['score'])} − {number(row['score_position'])})",
-        _p_of(row["p"], row["exceed"], row["n_spins"]),
-        f"{features} adds more to {position} than equally smooth features in wrong places add",
+        *_drawn(row),
+        f"{features} adds more to {position} than {rivals(row['null'])} add",
         f"that more columns of position than these {row['n_position']} would not do as well",
     )
 
 
-def _p_of(p: float, exceed: int, n_spins: int, *, complete: bool = True) -> str:
+def _alone_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    features, position = row["features"], row["position"]
+    says = f"{features} predicts these labels better than {rivals(row['null'])} do"
+    return (
+        f"features alone: {features} − {position}",
+        *_drawn(row),
+        f"{says}; {position} is only subtracted, on the same vertices",
+        f"that {features} knows more than {position}: drawn features have lost position as well",
+    )
+
+
+def _drawn(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    """Return what is drawn in a test by draws of the features, what was observed, and p."""
+    moved = {"spins": "rotated", "surrogates": "made anew"}[row["null"]]
+    return (
+        f"{row['features']}, {moved} ({row['rotation']}); labels and {row['position']} stay",
+        f"{number(row['observed'])} ({number(row['score'])} − {number(row['score_position'])})",
+        _p_of(row["p"], row["exceed"], row["n_spins"], row["null"]),
+    )
+
+
+def _p_of(p: float, exceed: int, n: int, draws: str = "spins", *, complete: bool = True) -> str:
     provisional = "" if complete else ", provisional"
-    return f"{format_p(p)} ({exceed:,} of {n_spins:,}{provisional})"
+    return f"{format_p(p)} ({exceed:,} of {n:,} {draws}{provisional})"
 
 
 def _tail(row: Mapping[Any, Any]) -> str:

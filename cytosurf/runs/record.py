@@ -117,6 +117,8 @@ class RunRecord:
         Spin tests of statistics that were asked for besides.
     increment_nulls : list of NullRecord
         Increment tests, with position as the baseline; in the order of ``results.json``.
+    feature_nulls : list of NullRecord
+        Tests of features on their own, less position, by draws of the features.
     """
 
     directory: Path
@@ -137,6 +139,7 @@ class RunRecord:
     excluded: npt.NDArray[np.bool_] | None = None
     other_nulls: list[NullRecord] = field(default_factory=list)
     increment_nulls: list[NullRecord] = field(default_factory=list)
+    feature_nulls: list[NullRecord] = field(default_factory=list)
 
 
 def spin_tests_of(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -207,7 +210,7 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
         If the directory is not a finished run.
     """
     from cytosurf.runs.outcome import read_nulls
-    from cytosurf.runs.stored_increment import read_increment_nulls
+    from cytosurf.runs.stored_increment import FEATURE_TESTS, INCREMENT_TESTS, read_increment_nulls
 
     directory = Path(directory)
     config = read_config(directory)
@@ -216,7 +219,10 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
         arrays = read_arrays(directory / ARRAYS)
         sets = list(enumerate(str(name) for name in arrays["sets"]))
         nulls, other_nulls = read_nulls(directory, results) if with_spins else ([], [])
-        increments = read_increment_nulls(directory, results) if with_spins else []
+        increments, alone = (
+            read_increment_nulls(directory, results, key) if with_spins else []
+            for key in (INCREMENT_TESTS, FEATURE_TESTS)
+        )
         return RunRecord(
             directory=directory,
             config=config.model_dump(mode="json"),
@@ -236,6 +242,7 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
             excluded=arrays.get("excluded"),
             other_nulls=other_nulls,
             increment_nulls=increments,
+            feature_nulls=alone,
         )
     except KeyError as missing:
         raise InputError(str(directory), f"no {missing}", "a finished run", AGAIN) from None

@@ -139,8 +139,10 @@ def add_increment_test(
     return load_run(directory)
 
 
-def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[NullRecord]:
-    """Return the increment tests of a run with their null distributions.
+def read_increment_nulls(
+    directory: Path, results: Mapping[str, Any], key: str = INCREMENT_TESTS
+) -> list[NullRecord]:
+    """Return the increment tests of a run, or those of features alone, with their nulls.
 
     Parameters
     ----------
@@ -148,6 +150,8 @@ def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[Nu
         The run directory.
     results : mapping
         ``results.json``.
+    key : {"increment_tests", "feature_tests"}, optional
+        Of ``results.json``.
 
     Raises
     ------
@@ -155,7 +159,7 @@ def read_increment_nulls(directory: Path, results: Mapping[str, Any]) -> list[Nu
         If draws are missing.
     """
     records = []
-    for test in results.get("increment_tests", []):
+    for test in results.get(key, []):
         folder = directory / FOLDER / test["folder"]
         rows = {k: row for path in _files(folder) for k, row in _rows(path).items()}
         if any(k not in rows for k in range(test["n_spins"])):

@@ -37,6 +37,7 @@ SMALL = {"space": "toy-642", "folds": FOLDS, "jobs": 1}
 OUTPUTS = {
     *("config.yaml", "run.json", "results.json", "observed.npz", "maps", "report.html"),
     *("scores.tsv", "per_class.tsv", "spin_test.tsv", "class_tests.tsv", "increment_tests.tsv"),
+    "feature_tests.tsv",
 }
 
 

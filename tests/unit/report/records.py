@@ -142,6 +142,15 @@ def with_increment(record, p=0.01):
     return replace(record, results=results, increment_nulls=[test])
 
 
+def with_features_alone(record, draws="surrogates"):
+    """Return a record with a test of its features alone beside its increment test."""
+    made = with_increment(record)
+    (entry,), (test,) = made.results["increment_tests"], made.increment_nulls
+    alone = entry | {"null": draws, "statistic": "macro_f1 difference"}
+    nulls = [replace(test, statistic="macro_f1 difference", draws=draws)]
+    return replace(made, results=made.results | {"feature_tests": [alone]}, feature_nulls=nulls)
+
+
 def with_spin_test(record, **changes):
     """Return a record whose spin test says something else in results.json."""
     return replace(record, results=_with(record, **changes))

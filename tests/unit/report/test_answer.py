@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.report.answer import answer
-from tests.unit.report.records import null_record, one_fold, with_increment
+from tests.unit.report.records import null_record, one_fold, with_features_alone, with_increment
 
 
 def with_test(record, p, **changes):
@@ -192,10 +192,27 @@ def test_an_increment_test_is_part_of_the_answer(record, p, shows):
     assert f"{test.exceed} of 99 spins of the features" in said.found
     made_anew = answer(replace(run, increment_nulls=[replace(test, draws="surrogates")]))
     assert f"{test.exceed} of 99 surrogates of the features" in made_anew.found
+    assert "mirrored rotations" not in made_anew.found.partition("Added to")[2]
+    assert "wrong places" not in made_anew.shows.partition("adds to")[2]
+    few = replace(test, draws="surrogates", null=test.null[:9])
+    few = answer(replace(run, increment_nulls=[few])).shows
+    assert "With 9 surrogates no smaller p was possible" in few
     assert shows in said.shows
     assert said.numbers[-1].label == "increment test"
     assert "cytosurf increment" not in said.does_not_show
     assert "cytosurf increment" in answer(record).does_not_show
+
+
+def test_features_alone_are_part_of_the_answer(record):
+    """What was drawn is named, and the test is not taken for an increment."""
+    run = with_features_alone(record)
+    (test,) = run.feature_nulls
+    said = answer(run)
+    assert f"Alone, stain differs from harmonics:8 by {test.observed:.3f}; 0 of 99" in said.found
+    assert "surrogates of the features by as much or more (test of features alone" in said.found
+    alone = answer(replace(run, increment_nulls=[]))
+    assert "Added to" not in alone.found
+    assert "cytosurf increment" in alone.does_not_show
 
 
 def test_a_better_position_and_an_increment_do_not_contradict_each_other(record):

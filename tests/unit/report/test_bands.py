@@ -9,7 +9,12 @@ import pytest
 from cytosurf.report import class_bands_figure, class_tests_table, two_tests_figure
 from cytosurf.report.embed import svg_uri
 from cytosurf.report.page_figures import class_bands, two_tests
-from tests.unit.report.records import toy_record, with_class_tests, with_increment
+from tests.unit.report.records import (
+    toy_record,
+    with_class_tests,
+    with_features_alone,
+    with_increment,
+)
 
 CHARTS = {"bands": class_bands_figure, "two tests": two_tests_figure}
 
@@ -72,6 +77,13 @@ def test_two_kinds_of_spins_side_by_side(full):
     assert observed == [full.nulls[0].observed, full.increment_nulls[0].observed]
     alone = two_tests_figure(replace(full, nulls=[]))
     assert len(alone.axes) == 1
+
+
+def test_draws_are_called_what_they_are(record):
+    """Surrogates on the axis and in the title; features alone have a panel of their own."""
+    axes = two_tests_figure(with_features_alone(record)).axes
+    assert [a.get_ylabel() for a in axes[:3]] == ["spins", "spins", "surrogates"]
+    assert axes[2].get_title(loc="left") == "features made anew: stain − harmonics:8"
 
 
 def test_what_the_figures_say_to_the_blind(full):

@@ -11,6 +11,7 @@ from tests.unit.report.records import (
     toy_meshes,
     toy_record,
     with_class_tests,
+    with_features_alone,
     with_increment,
     with_other_statistics,
 )
@@ -258,6 +259,10 @@ def test_the_way_to_an_increment_test(record):
     says = "cytosurf increment RUN_DIR"
     assert says in Page(render_report(record, meshes=toy_meshes())).text
     assert says not in Page(render_report(with_increment(record), meshes=toy_meshes())).text
+    alone = replace(with_features_alone(record), increment_nulls=[])
+    page = Page(render_report(alone, meshes=toy_meshes())).text
+    assert says in page
+    assert "features alone: stain − harmonics:8" in page
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -8,6 +8,7 @@ from cytosurf.report import methods_text
 from tests.unit.report.records import (
     toy_record,
     with_class_tests,
+    with_features_alone,
     with_increment,
     with_other_statistics,
     with_spin_test,
@@ -92,6 +93,11 @@ def test_increment_tests_have_a_paragraph(record):
     assert "increment test" not in methods_text(record)
     text = methods_text(with_increment(record))
     assert "increment tests (stain beside harmonics:8)" in text
+    assert "rotated (99 mirrored draws)" in text
+    assert "on their own" not in text
+    text = methods_text(with_features_alone(record))
+    assert "on their own (stain minus harmonics:8)" in text
+    assert "were replaced by surrogates (99 mirrored draws)" in text
     assert "were rotated (99 mirrored draws)" in text
 
 

@@ -9,6 +9,7 @@ from cytosurf.report import page_tests
 from tests.unit.report.records import (
     toy_record,
     with_class_tests,
+    with_features_alone,
     with_increment,
     with_other_statistics,
     with_spin_test,
@@ -102,11 +103,11 @@ def test_both_questions_stand_side_by_side(full):
     ]
     labels, _, increment = table.rows
     assert labels[1].startswith("the labels (independent)")
-    assert increment[1] == "stain (mirrored); labels and harmonics:8 stay"
+    assert increment[1] == "stain, rotated (mirrored); labels and harmonics:8 stay"
     assert "know more than position" in labels[5]
     assert "adds more to harmonics:8" in increment[4]
     assert "more columns of position" in increment[5]
-    assert increment[3] == "0.010 (0 of 99)"
+    assert increment[3] == "0.010 (0 of 99 spins)"
 
 
 def test_surrogates_are_not_called_spins(full):
@@ -114,7 +115,22 @@ def test_surrogates_are_not_called_spins(full):
     (entry,) = full.results["increment_tests"]
     results = full.results | {"increment_tests": [entry | {"null": "surrogates"}]}
     row = page_tests.two_tests(replace(full, results=results)).rows[-1]
-    assert row[1] == "nothing: stain is made anew (mirrored); labels and harmonics:8 stay"
+    assert row[1] == "stain, made anew (mirrored); labels and harmonics:8 stay"
+    assert row[3] == "0.010 (0 of 99 surrogates)"
+    assert (
+        row[4]
+        == "stain adds more to harmonics:8 than equally smooth features that are made anew add"
+    )
+
+
+def test_features_alone_have_a_row(record):
+    """With what was drawn, and that position may know the same."""
+    row = page_tests.two_tests(with_features_alone(record)).rows[-1]
+    assert row[0] == "features alone: stain − harmonics:8"
+    assert row[1].startswith("stain, made anew (mirrored)")
+    assert row[3].endswith(" of 99 surrogates)")
+    assert "that are made anew do" in row[4]
+    assert "drawn features have lost position as well" in row[5]
 
 
 class TestSpinNotes:
@@ -149,7 +165,7 @@ class TestSpinNotes:
         assert "p = b/n where the test stopped" in table.caption
         assert table.rows[1][7].endswith("(provisional)")
         assert table.rows[0][7] == "0.202"
-        assert page_tests.two_tests(stopped).rows[1][3].endswith(" of 99, provisional)")
+        assert page_tests.two_tests(stopped).rows[1][3].endswith(" of 99 spins, provisional)")
 
     def test_a_rule_that_did_not_bite(self, record):
         """It is told too: the p-values are those of all spins."""

@@ -201,7 +201,12 @@ def test_surrogates_and_features_on_their_own(run, named_toy):
         assert spins is None
         assert surrogates["n_modes"] == expected.surrogates.n_modes
         assert surrogates["share"] == expected.surrogates.share
-    assert len(load_run(run).increment_nulls) == 2
+    record = load_run(run)
+    assert len(record.increment_nulls) == 2
+    assert [null.draws for null in record.feature_nulls] == ["spins", "surrogates"]
+    for null, test in zip(record.feature_nulls, results["feature_tests"], strict=True):
+        assert (null.statistic, null.observed) == ("macro_f1 difference", test["observed"])
+        assert int((null.null >= null.observed - 1e-12).sum()) == test["exceed"]
     assert len({test["folder"] for key in KEYS for test in results[key]}) == 4
     add_increment_test(run, null="surrogates", statistic="difference", **asked)
     named_toy(run, spins=3)
