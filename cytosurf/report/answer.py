@@ -209,7 +209,7 @@ def _adds(test: NullRecord) -> str:
     else:
         text = (
             f"{others.capitalize()} often do as much beside {test.baseline}: no good "
-            f" evidence that {what} anything of its own."
+            f"evidence that {what} anything of its own."
         )
     n = len(test.null)
     if 1 / (n + 1) > _LEVEL:

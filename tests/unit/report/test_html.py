@@ -262,7 +262,7 @@ def test_the_way_to_an_increment_test(record):
     alone = replace(with_features_alone(record), increment_nulls=[])
     page = Page(render_report(alone, meshes=toy_meshes())).text
     assert says in page
-    assert "features alone: stain − harmonics:8" in page
+    assert "stain, made anew (mirrored)" in page
 
 
 @pytest.mark.usefixtures("undrawn")
