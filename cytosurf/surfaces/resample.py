@@ -76,7 +76,7 @@ def resample(
     """
     chosen = check_method(method)
     counted = checked_mask(mask, data_in.n_vertices, masked)
-    if not route(data_in.space, to, method=chosen):
+    if not route(data_in.space, to, method=chosen) and counted is None:
         return data_in
     carriers = [
         Carrier(data_in.space, to, side, method=chosen, areas=areas) for side in data_in.hemispheres

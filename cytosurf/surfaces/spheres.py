@@ -7,10 +7,12 @@ a point of one corresponds to the point of the other in the same direction from 
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces.mesh import Mesh
 
 # Radii of real registration spheres vary by up to 1e-4 of the radius; inflated and pial surfaces,
@@ -19,6 +21,9 @@ RADIUS_TOLERANCE = 0.01
 
 # The triangles of a sphere cover it exactly once, up to rounding.
 COVERAGE_TOLERANCE = 0.001
+
+# On the unit sphere, as a triple product of corners; coordinates in float32 are off by less.
+FACING_ROUNDING = 1e-8
 
 
 def directions(sphere: Mesh) -> npt.NDArray[np.float64]:
@@ -50,6 +55,11 @@ def check_sphere(mesh: Mesh, where: str = "sphere") -> None:
         If the radius around the origin is not constant (another surface, or a sphere with another
         centre), if the triangles face inwards (a mirror image, often of the other hemisphere), or
         if they do not cover the sphere exactly once (holes, folds, vertices of another mesh).
+
+    Warns
+    -----
+    CytosurfWarning
+        If a few triangles face inwards: the sphere is folded there.
 
     Examples
     --------
@@ -89,6 +99,14 @@ different meshes.
             "a closed sphere, covered once",
             "It has holes or folds, or vertices and triangles of different meshes.",
         )
+    n_inverted = int((_triple_products(mesh) < -FACING_ROUNDING).sum())
+    if n_inverted:
+        warnings.warn(
+            f"{where}: {n_inverted:,} of {len(mesh.faces):,} triangles face inwards; the sphere is "
+            "folded there, and what is carried along it is not to be trusted near the fold.",
+            CytosurfWarning,
+            stacklevel=2,
+        )
 
 
 def sphere_coverage(mesh: Mesh) -> float:
@@ -98,10 +116,22 @@ def sphere_coverage(mesh: Mesh) -> float:
     solid angles of all triangles (van Oosterom and Strackee, 1983, IEEE Trans Biomed Eng 30:125)
     over 4 pi.
     """
-    a, b, c = (directions(mesh)[mesh.faces[:, i]] for i in range(3))
-    volume = np.einsum("ij,ij->i", a, np.cross(b, c))
+    a, b, c = _corners(mesh)
     cosines = 1 + sum(np.einsum("ij,ij->i", p, q) for p, q in ((a, b), (b, c), (c, a)))
-    return float(np.arctan2(volume, cosines).sum() / (2 * np.pi))
+    return float(np.arctan2(_triple_products(mesh), cosines).sum() / (2 * np.pi))
+
+
+def _corners(mesh: Mesh) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return the directions of the three corners of every triangle."""
+    unit = directions(mesh)
+    return tuple(unit[mesh.faces[:, i]] for i in range(3))
+
+
+def _triple_products(mesh: Mesh) -> npt.NDArray[np.float64]:
+    """Return a . (b x c) of every triangle: above 0 where it faces outwards."""
+    a, b, c = _corners(mesh)
+    products: npt.NDArray[np.float64] = np.einsum("ij,ij->i", a, np.cross(b, c))
+    return products
 
 
 def are_mirrored(left: Mesh, right: Mesh, tolerance_mm: float = 0.01) -> bool:

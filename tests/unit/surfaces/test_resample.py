@@ -251,6 +251,16 @@ def test_within_a_space_nothing_moves(toy_route):
     assert resample(brain, COARSE) is brain
 
 
+def test_within_a_space_a_mask_counts(toy_route):
+    """Nothing moves, and what the mask leaves out is not valid, or has key 0."""
+    half = np.tile(toy.icosphere(2).vertices[:, 0] > 0, 2)
+    brain = resample(SurfaceMap(np.ones(2 * N_COARSE), COARSE), COARSE, mask=half)
+    assert np.array_equal(brain.valid, half)
+    assert (brain.values[half] == 1).all()
+    areas = resample(Parcellation(np.full(2 * N_COARSE, 4), COARSE), COARSE, mask=half)
+    assert np.array_equal(areas.keys, np.where(half, 4, 0))
+
+
 def test_an_unknown_route_is_refused_before_anything_is_read():
     """A space without registration is named, with those that have one."""
     with pytest.raises(InputError, match="bigbrain-10k to fsLR-32k"):

@@ -1,9 +1,11 @@
 """Registration spheres are recognised, and mix-ups are named."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.spheres import are_mirrored, check_sphere, directions, sphere_coverage
 from tests import toy
@@ -12,7 +14,9 @@ from tests import toy
 def test_a_closed_outward_sphere_passes(icosphere):
     """A sphere of any constant radius around the origin is accepted."""
     for sphere in (icosphere, toy.icosphere(1, radius=1.0)):
-        check_sphere(sphere)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_sphere(sphere)
         assert sphere_coverage(sphere) == pytest.approx(1)
 
 
@@ -57,6 +61,21 @@ def test_holes_and_triangles_of_another_mesh_are_refused(icosphere):
     shuffled = np.random.default_rng(0).permutation(icosphere.vertices)
     with pytest.raises(InputError, match=r"different meshes|inwards"):
         check_sphere(Mesh(shuffled, icosphere.faces))
+
+
+def test_a_few_inverted_triangles_are_counted(icosphere):
+    """A fold, or a triangle turned over, leaves the sphere in use, with a warning that counts."""
+    fine = toy.icosphere(5)
+    turned = fine.faces.copy()
+    turned[7] = turned[7, ::-1]
+    with pytest.warns(CytosurfWarning, match=r"reg\.gii: 1 of 20,480 triangles face inwards"):
+        check_sphere(Mesh(fine.vertices, turned), "reg.gii")
+    folded = icosphere.vertices.copy()
+    a, b, c = icosphere.faces[100]
+    beyond = folded[b] + folded[c] - 0.9 * folded[a]  # over the edge opposite to it
+    folded[a] = beyond * 100 / np.linalg.norm(beyond)
+    with pytest.warns(CytosurfWarning, match="triangles face inwards; the sphere is folded"):
+        check_sphere(Mesh(folded, icosphere.faces))
 
 
 def test_an_empty_mesh_or_a_vertex_at_the_centre_is_refused(icosphere):
