@@ -14,6 +14,7 @@ from cytosurf.cli.decode import decode_command
 from cytosurf.cli.embed import embed_command
 from cytosurf.cli.embeddings import app as embeddings_app
 from cytosurf.cli.fold_vertices import fold_vertices_command
+from cytosurf.cli.help_text import let_help_flow
 from cytosurf.cli.increment import increment_command
 from cytosurf.cli.map import map_command
 from cytosurf.cli.merge import merge_command
@@ -46,6 +47,7 @@ app.command("probe")(probe_command)
 app.add_typer(embeddings_app, name="embeddings")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
+let_help_flow(app)
 
 
 def _print_version(asked: bool) -> None:

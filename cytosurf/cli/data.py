@@ -19,7 +19,9 @@ MOST_SHOWN = 20  # unknown files of an imported folder that are listed one by on
 
 @app.command("list")
 def list_sources(
-    name: Annotated[str | None, typer.Argument(help="Show the files of this source.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show the files of this source.")
+    ] = None,
 ) -> None:
     """List all data sources with their terms of use, or the files of one."""
     from cytosurf import data
@@ -60,7 +62,9 @@ def list_sources(
 
 @app.command()
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Sources, as listed by `data list`.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Sources, as listed by `data list`.")
+    ],
 ) -> None:
     """Download the files of one or several sources that are not here yet."""
     from cytosurf import data
@@ -73,7 +77,9 @@ def fetch(
 
 @app.command("import")
 def import_folder(
-    folder: Annotated[Path, typer.Argument(help="Folder with data files, under any names.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder with data files, under any names.")
+    ],
 ) -> None:
     """Take all known files from a folder, whatever their names; the folder is only read."""
     from cytosurf import data

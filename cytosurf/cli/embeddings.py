@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cytosurf.cli.naming import naming_options
+from cytosurf.cli.naming import naming_options, parsed_space
 
 app = typer.Typer(
     help="Embeddings at points in the brain (CytoNet, say): import tables, map them to a surface. "
@@ -110,10 +110,9 @@ def map_command(
     Example: cytosurf embeddings map patches.h5 --to fsLR-32k --pca 32 --out patches.dscalar.nii
     """
     from cytosurf.features.embedding_set import map_embeddings
-    from cytosurf.surfaces.space import Space
 
     options: dict[str, Any] = {"method": method, "k": k, "sigma_mm": sigma_mm}
-    target, mesh = Space.parse(to), Space.parse(mesh_space)
+    target, mesh = parsed_space(to, "to"), parsed_space(mesh_space, "mesh_space")
     with naming_options(ARGUMENTS):
         files = map_embeddings(
             table,
@@ -132,7 +131,9 @@ def map_command(
 
 @app.command("generate")
 def generate_command(
-    features: Annotated[str, typer.Argument(help="A feature set of BigBrain, such as profiles.")],
+    features: Annotated[
+        str, typer.Argument(metavar="SET", help="A feature set of BigBrain, such as profiles.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="Table to write, *.h5.")],
     space: Annotated[str, typer.Option(help="bigbrain or bigbrainsym.")] = "bigbrain",
     share: Annotated[float, typer.Option(help="Share of the vertices that become points.")] = 1.0,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cytosurf.cli.naming import naming_options
+from cytosurf.cli.naming import naming_options, parsed_space
 
 
 def map_command(
@@ -19,7 +19,12 @@ def map_command(
             "FreeSurfer. .label.gii, .dlabel.nii and .annot are labels. Or volumes: NIfTI.",
         ),
     ],
-    to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Such as fsLR-32k.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="SPACE", help="bigbrain-164k, fsLR-164k, fsLR-32k or fsaverage-10k."
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -31,7 +36,12 @@ def map_command(
     ],
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="SPACE", help="Needed where the files do not say it."),
+        typer.Option(
+            "--from",
+            metavar="SPACE",
+            help="Needed where the files do not say it. Of volumes: MNI152NLin6Asym, "
+            "MNI152NLin2009cAsym, MNI152NLin2009bSym or bigbrain.",
+        ),
     ] = None,
     method: Annotated[
         str | None,
@@ -78,10 +88,19 @@ def map_command(
     ] = None,
     warp: Annotated[
         Path | None,
-        typer.Option("--warp", metavar="FILE", help="Volumes: displacements, see the docs."),
+        typer.Option(
+            "--warp",
+            metavar="FILE",
+            help="Volumes: displacement field (NIfTI) that resamples them into the space of the "
+            "surfaces.",
+        ),
     ] = None,
     warp_convention: Annotated[
-        str | None, typer.Option("--warp-convention", help="itk (ANTs) or fsl (FNIRT).")
+        str | None,
+        typer.Option(
+            "--warp-convention",
+            help="itk (ANTs) or fsl (FNIRT), where the header of the field does not say it.",
+        ),
     ] = None,
     by_neuromaps: Annotated[
         bool,
@@ -103,7 +122,6 @@ def map_command(
     Example: cytosurf map pet.nii.gz --from MNI152NLin2009cAsym --to fsLR-32k --out pet
     """
     from cytosurf.surfaces.mapping import map_files
-    from cytosurf.surfaces.space import Space
     from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
     volume_options = {
@@ -116,29 +134,27 @@ def map_command(
         "warp_convention": warp_convention,
     }
     option_of = {"method": "interpolation", "n_samples": "samples", "hemispheres": "hemi"}
+    spaces = {"space of the volume": "from", "space to map a volume to": "to"}
+    target = parsed_space(to, "to")
     options: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
     if by_neuromaps:
         from cytosurf.connectors import map_by_neuromaps
 
         own = {option_of.get(name, name): value for name, value in volume_options.items()}
         own |= {**options, "unmasked": unmasked}
-        for path in map_by_neuromaps(inputs, Space.parse(to), out, source=source, own=own):
+        for path in map_by_neuromaps(inputs, target, out, source=source, own=own):
             typer.echo(path)
         return
     refuse_for_volumes(inputs, **options, unmasked=unmasked)
-    with naming_options(volume_options, option_of):
-        written = map_inputs_as_volumes(
-            inputs, Space.parse(to), out, source=source, **volume_options
-        )
+    with naming_options((*volume_options, *spaces), option_of | spaces):
+        written = map_inputs_as_volumes(inputs, target, out, source=source, **volume_options)
     if written is not None:
         for path in written:
             typer.echo(path)
         return
     given = {name: value for name, value in options.items() if value}
-    came_from = Space.parse(source) if source else None
+    came_from = parsed_space(source, "from") if source else None
     with naming_options(options):
-        written = map_files(
-            inputs, Space.parse(to), out, source=came_from, masked=not unmasked, **given
-        )
+        written = map_files(inputs, target, out, source=came_from, masked=not unmasked, **given)
     for path in written:
         typer.echo(path)

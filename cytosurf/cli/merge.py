@@ -11,7 +11,7 @@ from cytosurf.cli.decode import print_summary
 
 
 def merge_command(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory.")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Run directory.")],
     shards: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[SHARD_DIR]...", help="Copies of it with spins done elsewhere."),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from cytosurf.errors import InputError
+
+if TYPE_CHECKING:
+    from cytosurf.surfaces.space import Space
 
 
 @contextmanager
@@ -36,3 +40,22 @@ def naming_options(
             raise
         option = "--" + (option_of or {}).get(name, name).replace("_", "-")
         raise InputError(option, error.found, error.expected, error.way_out) from None
+
+
+def parsed_space(text: str, option: str) -> Space:
+    """Return the space that an option names.
+
+    Raises
+    ------
+    InputError
+        If it names none; the message names the option.
+
+    Examples
+    --------
+    >>> str(parsed_space("fs_LR 32k", "to"))
+    'fsLR-32k'
+    """
+    from cytosurf.surfaces.space import Space
+
+    with naming_options(("space",), {"space": option}):
+        return Space.parse(text)

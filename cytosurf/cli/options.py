@@ -28,4 +28,6 @@ Jobs = Annotated[
     int | None, typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN)
 ]
 JobsOfRun = Annotated[int | None, typer.Option(help="Processes (default: as the run).")]
-RunDirectory = Annotated[Path, typer.Argument(help="Run directory, as decode makes it.")]
+RunDirectory = Annotated[
+    Path, typer.Argument(metavar="RUN_DIR", help="Run directory, as decode makes it.")
+]

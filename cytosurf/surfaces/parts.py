@@ -233,13 +233,15 @@ def _space_by_count(path: Path, n_vertices: int) -> Space:
     if not names:
         counts = sorted(set(KNOWN_SPACES.values()))
         expected = f"the vertices of a known space ({', '.join(f'{n:,}' for n in counts)})"
-        raise InputError(str(path), found, expected, "Name the space of the file.")
+        raise InputError(
+            str(path), found, expected, "Name the space of the file (--from, or space= in Python)."
+        )
     raise InputError(
         str(path),
         found,
         f"a file that tells {' from '.join(names)}",
-        f"Name the space, or put it into the file name, as in space-{fitting[0][0]}_"
-        f"den-{fitting[0][1]}.",
+        "Name the space (--from, or space= in Python), or put it into the file name, as in "
+        f"space-{fitting[0][0]}_den-{fitting[0][1]}.",
     )
 
 

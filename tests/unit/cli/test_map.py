@@ -58,8 +58,10 @@ def test_a_file_goes_in_and_a_file_comes_out(tmp_path):
 
 def test_bad_input_is_an_input_error(tmp_path):
     """An unknown space or file ends in the error that the command line shows in one message."""
-    with pytest.raises(InputError, match="Did you mean 'fsLR-32k'"):
+    with pytest.raises(InputError, match=r"--to: .*Did you mean 'fsLR-32k'"):
         run("l.gii", "--to", "fsLR-33k", "--out", tmp_path / "x")
+    with pytest.raises(InputError, match="--from: found 'brain'"):
+        run("l.gii", "--from", "brain", "--to", "fsLR-32k", "--out", tmp_path / "x")
     with pytest.raises(InputError, match="no such file"):
         run(tmp_path / "absent.func.gii", "--to", "fsLR-32k", "--out", tmp_path / "x")
 

@@ -1,5 +1,7 @@
 """The map command takes volumes, with options of their own."""
 
+import nibabel
+import numpy as np
 import pytest
 
 from cytosurf.errors import CytosurfWarning, InputError
@@ -45,6 +47,17 @@ def test_our_own_options_are_refused_with_the_route_of_neuromaps(option, tmp_pat
     """They would do nothing there."""
     with pytest.raises(InputError, match=f"{option[0]}: found an option of our own routes"):
         run("a.nii.gz", "--to", "fsLR-32k", "--out", tmp_path / "x", "--by-neuromaps", *option)
+
+
+def test_spaces_of_volumes_are_named_by_their_option(tmp_path):
+    """MNI152 alone is of several spaces, and of fsaverage there is no white and pial surface."""
+    image = tmp_path / "pet.nii.gz"
+    affine = np.diag([2.0, 2, 2, 1])
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 3, 3), np.float32), affine), image)
+    with pytest.raises(InputError, match=r"--from: found 'MNI152'.*There are several"):
+        run(image, "--from", "MNI152", "--to", "fsLR-32k", "--out", tmp_path / "x")
+    with pytest.raises(InputError, match=r"--to: found fsaverage-10k.*Map it to fsLR-32k first"):
+        run(image, "--from", "MNI152NLin6Asym", "--to", "fsaverage5", "--out", tmp_path / "x")
 
 
 def test_an_option_of_surface_maps_is_refused_for_volumes(tmp_path):

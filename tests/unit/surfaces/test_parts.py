@@ -106,6 +106,7 @@ class TestSettleSpace:
         assert "bigbrain" in error.value.expected
         assert "fsaverage" in error.value.expected
         assert "space-" in error.value.way_out
+        assert "--from, or space=" in error.value.way_out
 
     def test_an_unknown_count_is_refused(self):
         """A mesh of no known space needs a name for its space."""
