@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from cytosurf.runs.extend import check_can_retest, retest
 from cytosurf.runs.family import FAMILY
 from cytosurf.runs.folders import check_not_above_runs, folder_or_scratch, run_directories
 from cytosurf.runs.inputs import Features, TargetLike
+from cytosurf.runs.lock import locked
 from cytosurf.runs.names import folder_name, listed, names_of
 from cytosurf.runs.options import config_of
 
@@ -329,7 +331,8 @@ def write_reports(
     ------
     InputError
         If a directory is not a finished run, is given twice, or cannot be written; if there is no
-        such statistic, or a run that is asked for it has no spins.
+        such statistic, a run that is asked for it has no spins, or another process works on a run
+        whose results would change.
     """
     given = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
     for folder in given:
@@ -338,18 +341,22 @@ def write_reports(
     if not folders or len(set(folders)) != len(folders):
         raise InputError("run directories", "none, or one twice", "different run directories")
     records = [read_run(folder) for folder in given]
-    names = listed(statistics)
-    if names or approximate_tail:
+    names, asked = listed(statistics), bool(statistics) or approximate_tail
+    if asked:
         for record in records:
             check_can_retest(record, names)
     beside = Path(out) if out is not None else folders[0].parent
     for folder in (*folders, beside) if len(folders) > 1 else folders:
         check_writable(folder)
-    if names or approximate_tail:
-        records = [retest(r.directory, names, approximate_tail=approximate_tail) for r in records]
     others: list[RunRecord] = []
-    if len(records) > 1 or names or approximate_tail:
-        records, others = correct(records, beside)
+    # Alone, a report changes no result, and may be written while spins go on.
+    if asked or len(records) > 1:
+        with ExitStack() as locks:
+            for folder in folders:
+                locks.enter_context(locked(folder))
+            if asked:
+                records = [retest(Path(f), names, approximate_tail=approximate_tail) for f in given]
+            records, others = correct(records, beside)
     from cytosurf.report.outputs import write_outputs
 
     pages = [write_outputs(record) for record in (*records, *others)]

@@ -7,7 +7,6 @@ tests of one member change, the corrected p-values of all are void: they are set
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,7 +52,7 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
         return list(records)
     for record in records:
         dissolve_family(record.directory)
-    results = [copy.deepcopy(record.results) for record in records]
+    results = [read_json(record.directory / RESULTS) for record in records]
     families: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, result in enumerate(results):
         for test in spin_tests_of(result):

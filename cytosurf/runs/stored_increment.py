@@ -37,6 +37,7 @@ from cytosurf.runs.config import RunConfig, read_config
 from cytosurf.runs.directory import check_named_inputs, check_same_inputs
 from cytosurf.runs.increment import increment_data
 from cytosurf.runs.inputs import Inputs, load_inputs
+from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.record import (
     INFO,
     RESULTS,
@@ -95,8 +96,8 @@ def add_increment_test(
     Raises
     ------
     InputError
-        If the directory is no finished run of named inputs, its inputs have changed, or there is no
-        such feature set.
+        If the directory is no finished run of named inputs, its inputs have changed, there is no
+        such feature set, or another process works on the run.
 
     Warns
     -----
@@ -110,6 +111,7 @@ def add_increment_test(
     name = config.features[0] if features is None else features
     if name not in config.features:
         raise unknown_name("--features", name, config.features)
+    check_unlocked(directory)
     inputs, beside = _inputs(directory, config, name, position)
     what = {"features": name, "position": beside, "rotation": rotation, "null": null}
     key = INCREMENT_TESTS
@@ -117,26 +119,27 @@ def add_increment_test(
         what["statistic"], key = f"macro_f1 {statistic}", FEATURE_TESTS
     folder = directory / FOLDER / _folder_name(what)
     run = _identity(directory, what, inputs)
-    done = _finished(folder, run)
-    n_spins = spins if spins is not None else config.spins or DEFAULT_SPINS
-    n_there = next(k for k in range(len(done) + 1) if k not in done)
-    outcome = run_increment_test(
-        increment_data(inputs, name, beside, family=null, C=config.C),
-        max(n_spins, n_there) if n_spins > 0 else n_spins,
-        seed=config.seed,
-        rotation=rotation,
-        null=null,
-        statistic=statistic,
-        jobs=config.jobs if jobs is None else jobs,
-        names=(name, beside, config.target),
-        done=done,
-        keep=partial(_keep, folder, run),
-    )
-    results = read_json(directory / RESULTS)
-    others = [test for test in results.get(key, []) if not _same(test, what)]
-    results[key] = [*others, _entry(outcome) | what | {"folder": folder.name}]
-    write_json(directory / RESULTS, results)
-    return load_run(directory)
+    with locked(directory):
+        done = _finished(folder, run)
+        n_spins = spins if spins is not None else config.spins or DEFAULT_SPINS
+        n_there = next(k for k in range(len(done) + 1) if k not in done)
+        outcome = run_increment_test(
+            increment_data(inputs, name, beside, family=null, C=config.C),
+            max(n_spins, n_there) if n_spins > 0 else n_spins,
+            seed=config.seed,
+            rotation=rotation,
+            null=null,
+            statistic=statistic,
+            jobs=config.jobs if jobs is None else jobs,
+            names=(name, beside, config.target),
+            done=done,
+            keep=partial(_keep, folder, run),
+        )
+        results = read_json(directory / RESULTS)
+        others = [test for test in results.get(key, []) if not _same(test, what)]
+        results[key] = [*others, _entry(outcome) | what | {"folder": folder.name}]
+        write_json(directory / RESULTS, results)
+        return load_run(directory)
 
 
 def read_increment_nulls(

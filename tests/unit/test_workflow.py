@@ -1,6 +1,7 @@
 """The main job in one call: tables, maps, files, families, and nothing half-written."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import cytosurf
 from cytosurf.errors import InputError
 from cytosurf.report import outputs as room
 from cytosurf.runs import load_run
+from cytosurf.runs.lock import locked
 from cytosurf.runs.options import read_options
 from cytosurf.runs.record import read_json
 from cytosurf.surfaces import nilearn as images
@@ -450,6 +452,23 @@ def test_redoing_a_member_corrects_its_family_again(files, tmp_path, plain_page)
         assert [run.nulls[i].p_holm for run in runs] == pytest.approx(expected)
         assert [float(table[i + 1][column]) for table in rows] == pytest.approx(expected)
     assert len(runs[0].nulls[0].null) == 8
+
+
+def test_a_report_beside_spins_that_go_on(result, tmp_path, plain_page):
+    """The page may be written at any time; what would change the results is refused."""
+    folder = tmp_path / "run"
+    shutil.copytree(result.directory, folder)
+    before = (folder / "results.json").read_bytes()
+    with locked(folder):
+        assert write_reports(folder) == [folder / "report.html"]
+        for asked in ({"statistics": "mcc"}, {"approximate_tail": True}):
+            with pytest.raises(InputError, match="at work since"):
+                write_reports(folder, **asked)
+        with pytest.raises(InputError, match="at work since"):
+            write_reports([result.directory, folder], out=tmp_path)
+    assert (folder / "results.json").read_bytes() == before
+    assert not list(result.directory.glob(".lock*"))
+    write_reports(folder, approximate_tail=True)
 
 
 def test_a_report_needs_finished_runs(result, tmp_path):

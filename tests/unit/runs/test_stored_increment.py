@@ -8,6 +8,7 @@ from cytosurf.nulls import increment as increment_module
 from cytosurf.runs import load_run, read_json
 from cytosurf.runs.extend import add_to_run
 from cytosurf.runs.increment import increment_test
+from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.stored_increment import add_increment_test
 from tests.unit.runs.cortex import FOLDS, comparable, listing
 
@@ -180,6 +181,26 @@ def test_maps_in_memory_and_no_run(run_toy, tmp_path):
         add_increment_test(tmp_path / "run", spins=2)
     with pytest.raises(InputError, match=r"config\.yaml"):
         add_increment_test(tmp_path / "none", spins=2)
+
+
+def test_one_process_at_a_time(run, monkeypatch):
+    """Refused while another works on the run; the run is locked while draws go on."""
+    before = listing(run)
+    with locked(run), pytest.raises(InputError, match="at work since"):
+        add_increment_test(run, spins=2)
+    assert listing(run) == before
+    scores, seen = increment_module.feature_scores, []
+
+    def looking(*arguments):
+        with pytest.raises(InputError, match="at work since"):
+            check_unlocked(run)
+        seen.append(1)
+        return scores(*arguments)
+
+    monkeypatch.setattr(increment_module, "feature_scores", looking)
+    add_increment_test(run, spins=2)
+    assert seen
+    check_unlocked(run)
 
 
 def test_surrogates_and_features_on_their_own(run, named_toy):
