@@ -4,15 +4,16 @@
 
 Parts, in the order in which they are made if none is named:
 
-seeds     three seeds of each model, Yeo 7 and Yeo 17, and what they are compared with
-bins      (a) trained on profiles normalised in coronal slabs of 1 mm
-axes      (e) R2 of each axis of position from each feature set
-left      (d) trained on the left hemisphere, decoder too, tested on the right
-slabs     (b) folds of coronal slabs over both hemispheres
-unseen    (c) a training for each fold, without its test vertices and 5.3 mm around them
-refolded  the seeds again with four other draws of superblocks and folds
-joined    every set with coordinates and with harmonics:32
-difumo64  the same sets against DiFuMo 64
+seeds        three seeds of each model, Yeo 7 and Yeo 17, and what they are compared with
+bins         (a) SpatialNCE, and untrained, on profiles normalised in coronal slabs of 1 mm
+axes         (e) R2 of each axis of position from each feature set
+left         (d) trained on the left hemisphere, decoder too, tested on the right
+slabs        (b) folds of coronal slabs over both hemispheres
+unseen       (c) a training for each fold, without its test vertices and 5.3 mm around them
+refolded     the seeds again with four other draws of superblocks and folds
+joined       every set with coordinates and with harmonics:32
+simclr-bins  SimCLR on the normalised profiles of (a)
+difumo64     the sets of seed 0 against DiFuMo 64
 
 ``FOLDER/scores.json`` then holds every score by fold, ``FOLDER/table.md`` the tables. ``--show``
 makes these from what is there and computes nothing.
@@ -25,6 +26,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +100,8 @@ OF_SEEDS = [name for seed in SEEDS for name in of_seed(seed)]
 DECODINGS = {
     "base": Decoding(TARGETS, BASE),
     **{f"seed-{seed}": Decoding(TARGETS, of_seed(seed)) for seed in SEEDS},
-    "bins": Decoding(TARGETS, [embedding(f"{model}-bins") for model in MODELS]),
+    "bins": Decoding(TARGETS, [embedding(f"{m}-bins") for m in ("spatialnce", "untrained")]),
+    "simclr-bins": Decoding(TARGETS, [embedding("simclr-bins")]),
     "left": Decoding(TARGETS, [*LEFT, *BASE[1:]], "left-to-right"),
     "slabs": Decoding(TARGETS, [*of_seed(0), *BASE], "slabs"),
     **{
@@ -110,16 +113,21 @@ DECODINGS = {
     "difumo64": Decoding(("difumo64",), [*of_seed(0), *BASE]),
     "difumo64-joined": Decoding(("difumo64",), joined([*of_seed(0), *MAPS])),
 }
+AXES = {
+    "axes": [*of_seed(0), *MAPS],
+    "axes-bins": [embedding(f"{m}-bins") for m in ("spatialnce", "untrained")],
+}
 JOINED = ("joined-seed-0", "joined-base")
 PARTS = {
     "seeds": ["base", *(f"seed-{seed}" for seed in SEEDS)],
-    "bins": ["bins"],
+    "bins": ["bins", "axes-bins"],
     "axes": ["axes"],
     "left": ["left"],
     "slabs": ["slabs"],
     "unseen": ["unseen"],
     "refolded": [name for name in DECODINGS if name.startswith("folds-")],
     "joined": ["joined-base", "joined-seed-0"],
+    "simclr-bins": ["simclr-bins"],
     "difumo64": ["difumo64", "difumo64-joined"],
 }
 
@@ -193,18 +201,19 @@ def decode_unseen() -> None:
         show()
 
 
-def measure_axes() -> None:
-    """(e) Predict each axis of position linearly from each set."""
-    sets = [*of_seed(0), embedding("spatialnce-bins"), *MAPS]
+def measure_axes(name: str) -> None:
+    """(e) Predict each axis of position linearly from each set of an entry of `AXES`."""
+    sets = AXES[name]
     train_and_embed(sets)
     inputs = same_inputs(sets, TARGETS[0])
     x, y, z = load_features("coordinates").map.values.T
-    found = {
-        name: linear_r2(s.map.values, np.column_stack([x, abs(x), y, z]), inputs.folds)
-        for name, s in inputs.sets.items()
-    }
-    axes = ("x", "|x|", "y", "z")
-    keep("axes", {a: {n: r2[:, i].tolist() for n, r2 in found.items()} for i, a in enumerate(axes)})
+    axes = {"x": x, "|x|": abs(x), "y": y, "z": z}
+    values = np.column_stack(list(axes.values()))
+    found = {n: linear_r2(s.map.values, values, inputs.folds) for n, s in inputs.sets.items()}
+    keep(
+        name,
+        {axis: {n: r2[:, i].tolist() for n, r2 in found.items()} for i, axis in enumerate(axes)},
+    )
 
 
 def same_inputs(sets: Sequence[str], target: str) -> Inputs:
@@ -227,9 +236,9 @@ def collect() -> dict[str, Scores]:
             entries = read(runs[target])["feature_sets"]
             folds = {name: entries[name]["macro_f1"]["folds"] for name in sets}
             found.setdefault(folder, {})[target] = folds
-    axes = Path("decoding/axes.json")
-    if axes.exists():
-        found["axes"] = read(axes)
+    for path in (Path("decoding") / f"{name}.json" for name in AXES):
+        for axis, scores in (read(path) if path.exists() else {}).items():
+            found.setdefault("axes", {}).setdefault(axis, {}).update(scores)
     paths = {k: Path(f"decoding/spatialnce-unseen-{k}.json") for k in FOLDS}
     unseen = {k: read(path) for k, path in paths.items() if path.exists()}
     if unseen:  # the folds that are there, of the other sets too
@@ -352,7 +361,8 @@ def tables(found: dict[str, Scores]) -> dict[str, str]:
         if both:
             made[f"joined, {target}"] = joined_table(alone, both)
         if target in found.get("bins", {}):
-            made[f"bins, {target}"] = table(found["bins"][target] | alone)
+            normalised = found["bins"][target] | found.get("simclr-bins", {}).get(target, {})
+            made[f"bins, {target}"] = table(normalised | alone)
         for part in ("left", "slabs", "unseen"):
             if target in found.get(part, {}):
                 made[f"{part}, {target}"] = table(found[part][target])
@@ -379,7 +389,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-SPECIAL: dict[str, Callable[[], None]] = {"unseen": decode_unseen, "axes": measure_axes}
+SPECIAL: dict[str, Callable[[], None]] = {
+    "unseen": decode_unseen,
+    **{name: partial(measure_axes, name) for name in AXES},
+}
 
 
 def main(folder: str, *parts: str) -> None:
@@ -390,7 +403,7 @@ def main(folder: str, *parts: str) -> None:
         write_mask()
         for part in parts or PARTS:
             for name in PARTS[part]:
-                SPECIAL.get(name, lambda name=name: decode_table(name))()
+                SPECIAL.get(name, partial(decode_table, name))()
                 show()
     show()
 
