@@ -14,7 +14,7 @@ import cytosurf
 from cytosurf.compute import cluster as compute_cluster
 from cytosurf.errors import InputError
 from cytosurf.runs import read_json, spins
-from cytosurf.runs.chunks import has_chunks
+from cytosurf.runs.chunks import has_chunks, n_spins_from_zero
 from cytosurf.runs.shards import missing_spins
 from tests.unit.runs.cortex import comparable, listing
 
@@ -57,6 +57,27 @@ def test_killed_worker(cluster, runs, monkeypatch):
     assert listing(dask / "spins") == listing(local / "spins")
     outcomes = [comparable(read_json(run / "results.json"))["spin_test"] for run in (local, dask)]
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("shards", [(None,), ("2/2", "1/2")])
+def test_stops_early_as_local_processes_do(cluster, named_toy, tmp_path, one_spin_files, shards):
+    """Chunks come back in any order; what decides, and all that is said of it, is the same."""
+    most, h = 40, 3
+    for name in ("local", "dask"):
+        named_toy(tmp_path / name, features=["noise"], baseline=["other-noise"], spins=0)
+    local, dask = tmp_path / "local", tmp_path / "dask"
+    cytosurf.spin(local, most, jobs=1, stop_after_exceedances=h)
+    for shard in shards:
+        options = {"shard": shard, "stop_after_exceedances": h}
+        cytosurf.spin(dask, most, scheduler=cluster.scheduler_address, **options)
+    if shards != (None,):
+        cytosurf.merge(dask)
+    outcomes = [comparable(read_json(run / "results.json"))["spin_test"] for run in (local, dask)]
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[1]["stopping"] == {"exceedances": h, "max_spins": most, "stopped": True}
+    assert outcomes[1]["tests"][0]["exceed"] == h
+    if shards == (None,):
+        assert n_spins_from_zero(dask, ("independent", "mirrored")) < most
 
 
 def test_a_shard_and_a_forecast_of_a_cluster(cluster, named_toy, tmp_path):
