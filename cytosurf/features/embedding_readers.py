@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Read = Callable[[int], npt.NDArray[Any]]  # the next rows, at most so many
 
 ROWS = 4096
+MOST_BYTES_AT_ONCE = 2**30  # of an array that cannot be read in parts
 ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5", ".he5")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv")
@@ -115,20 +116,36 @@ def _npy_rows(stream: BinaryIO, where: str) -> tuple[int, Read]:
         )
     if not shape:
         raise InputError(where, "a single number", "an array with one row per point")
-    if by_columns and len(shape) > 1:
-        raise InputError(
-            where,
-            "an array stored by columns",
-            "one stored by rows, which can be read in parts",
-            "Save it with np.ascontiguousarray(array).",
-        )
     width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+    if by_columns and len(shape) > 1:
+        n_bytes = shape[0] * width
+        if n_bytes > MOST_BYTES_AT_ONCE:
+            raise InputError(
+                where,
+                f"an array of {n_bytes / 2**30:.1f} GB stored by columns",
+                "one stored by rows, which can be read in parts",
+                "Save it with np.ascontiguousarray(array).",
+            )
+        whole = np.frombuffer(stream.read(n_bytes), dtype).reshape(shape, order="F")
+        return shape[0], _rows_of(whole)
 
     def read(n_rows: int) -> npt.NDArray[Any]:
         content = stream.read(n_rows * width)
         return np.frombuffer(content, dtype).reshape(-1, *shape[1:])
 
     return shape[0], read
+
+
+def _rows_of(array: Any) -> Read:
+    """Return what reads the next rows of an array or dataset."""
+    rows = iter(range(0, array.shape[0], ROWS))
+
+    def read(n_rows: int) -> npt.NDArray[Any]:
+        start = next(rows)
+        part: npt.NDArray[Any] = array[start : start + n_rows]
+        return part
+
+    return read
 
 
 def _hdf5_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
@@ -154,15 +171,7 @@ def _dataset_rows(dataset: Any, where: str) -> tuple[int, Read]:
     if not dataset.shape or (dataset.dtype.kind not in "biuf" and not text):
         found = f"{dataset.dtype} of shape {dataset.shape}"
         raise InputError(where, found, "numbers or text with one row per point")
-    source = dataset.asstr() if text else dataset
-    rows = iter(range(0, dataset.shape[0], ROWS))
-
-    def read(n_rows: int) -> npt.NDArray[Any]:
-        start = next(rows)
-        part: npt.NDArray[Any] = source[start : start + n_rows]
-        return part
-
-    return dataset.shape[0], read
+    return dataset.shape[0], _rows_of(dataset.asstr() if text else dataset)
 
 
 def _array_chunks(
@@ -275,5 +284,5 @@ def _check_numbers(path: Path, column: pd.Series[Any], name: str) -> None:
         str(path),
         f"text in column {name!r} (such as {next(iter(column))!r})",
         "numbers",
-        "Name the columns of the features, or leave this one out.",
+        "Name the columns of the features; one of ids is named apart (ids, --ids).",
     )
