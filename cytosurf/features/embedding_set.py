@@ -149,7 +149,11 @@ def map_embeddings(
         "K": points_per_vertex(method, k),
         "SigmaMM": sigma_mm if method == "gaussian" else None,
         "MaxDistanceMM": max_distance_mm if np.isfinite(max_distance_mm) else None,
-        "Midsurface": midsurface or f"BigBrain midsurface, {opened.space}",
+        "Midsurface": "the user's own" if midsurface else f"BigBrain midsurface, {opened.space}",
+        "MidsurfaceFiles": [
+            {"File": path.name, "SHA256": file_sha256(path)}
+            for path in (hemisphere_paths(midsurface) if midsurface else ())
+        ],
     }
     written = []
     for kind, surface_map in (("", assigned.features), ("desc-distance", assigned.distance)):
@@ -200,6 +204,7 @@ def _record(
 ) -> dict[str, Any]:
     native, sides = assigned.features.space, assigned.features.hemispheres
     explained = assigned.explained
+    moved = "barycentric between registered spheres, weighted mean over valid vertices"
     return {
         "Space": to.template,
         "Density": to.density,
@@ -212,6 +217,7 @@ def _record(
         },
         "Components": None if explained is None else explained.round(6).tolist(),
         "Notes": list(assigned.notes),
+        "Resampling": moved if native != to else None,
         "Steps": spheres_used(native, to, hemispheres=sides) if native != to else [],
         "GeneratedBy": [{"Name": "cytosurf", "Version": __version__}],
     }

@@ -129,7 +129,9 @@ class TestFiles:
             "SigmaMM": None,
             "MaxDistanceMM": 5.0,
             "Midsurface": "BigBrain midsurface, bigbrain",
+            "MidsurfaceFiles": [],
         }
+        assert record["Resampling"] is None
         assert record["Table"]["Points"] == 1284
         assert len(record["Table"]["SHA256"]) == 64
         assert len(record["Components"]) == 2
@@ -147,6 +149,12 @@ class TestFiles:
         )
         assert files[0].name == "own_hemi-L_space-toy_den-642_map.func.gii"
         assert files[4].name == "own_hemi-L_space-toy_den-642_desc-distance_map.func.gii"
+        assignment = json.loads(files[1].read_text())["Assignment"]
+        assert assignment["Midsurface"] == "the user's own"
+        paths = [tmp_path / f"mid_hemi-{h}.surf.gii" for h in "LR"]
+        assert assignment["MidsurfaceFiles"] == [
+            {"File": path.name, "SHA256": file_sha256(path)} for path in paths
+        ]
         with pytest.raises(InputError, match=r"midsurface.*Write \{hemi\}"):
             map_embeddings(
                 path, toy_cortex.TOY, tmp_path / "x", midsurface=f"{tmp_path}/mid_hemi-L.surf.gii"
