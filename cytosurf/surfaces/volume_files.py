@@ -50,7 +50,7 @@ def map_volume(
     out: Path_,
     *,
     source: str | None = None,
-    method: str = "linear",
+    method: str | None = None,
     n_samples: int = N_SAMPLES,
     labels: bool = False,
     threshold: float | None = None,
@@ -71,8 +71,10 @@ def map_volume(
         File to write, or the beginning of its name, as for `map_files`.
     source : str, optional
         Space of the volumes, such as ``"MNI152NLin6Asym"``; read from BIDS names if left out.
-    method, n_samples, hemispheres
-        As for `volume_to_map`.
+    method : {"linear", "nearest"}, optional
+        As for `volume_to_map`; linear if left out. Labels are always those of the nearest voxels.
+    n_samples, hemispheres
+        As for `volume_to_map`; a hemisphere may also be just ``"L"`` or ``"R"``.
     labels : bool, optional
         The file holds labels: the one that most samples have wins. Names are read from a BIDS
         table beside it (``_dseg.tsv`` with ``index`` and ``name``).
@@ -98,6 +100,11 @@ def map_volume(
     files = [existing_file(file, "the path of a volume") for file in inputs]
     if not files:
         raise InputError("input files", "none", "one volume or more")
+    if isinstance(hemispheres, str) and hemispheres not in HEMISPHERES:
+        raise InputError("hemispheres", repr(hemispheres), "L or R; leave it out for both")
+    if labels and method not in (None, "nearest"):
+        found = f"{method!r} for a volume of labels"
+        raise InputError("method", found, "nearest, or nothing", "Labels are not averaged.")
     as_labels = labels or threshold is not None
     template = output_template(Path(out), as_labels, to)
     if warp is None and warp_convention is not None:
@@ -110,12 +117,12 @@ def map_volume(
     if labels:
         result = _labels(files, to, source, n_samples, hemispheres, field, threshold)
     else:
-        result = _joined_map(files, to, source, method, n_samples, hemispheres, field)
+        result = _joined_map(files, to, source, method or "linear", n_samples, hemispheres, field)
         if threshold is not None:
             result = map_to_labels(result, threshold)
     record = _record(files, to, spaces.pop(), tuple(hemispheres))
     record["Values"] = _values(labels, threshold)
-    record["Interpolation"] = "nearest" if labels else method
+    record["Interpolation"] = "nearest" if labels else method or "linear"
     record["SamplesFromWhiteToPial"] = [(2 * i + 1) / (2 * n_samples) for i in range(n_samples)]
     if field is not None and warp is not None:
         record["Warp"] = {

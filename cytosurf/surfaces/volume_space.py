@@ -27,6 +27,7 @@ _MNI_HINT = (
     "There are several, millimetres apart: MNI152NLin6Asym is FSL's and the Human Connectome "
     "Project's, MNI152NLin2009cAsym fMRIPrep's default and Julich-Brain's."
 )
+_OTHER_HINT = "Bring a volume of another space, such as a subject's own, to one of these first."
 _VAGUE = (
     "mni",
     "mni152",
@@ -92,6 +93,8 @@ default and Julich-Brain's.
     error = unknown_name("space of the volume", text, VOLUME_SPACES)
     if plain in _VAGUE:
         raise InputError(error.where, error.found, error.expected, _MNI_HINT)
+    if not error.way_out:
+        raise InputError(error.where, error.found, error.expected, _OTHER_HINT)
     raise error
 
 

@@ -108,6 +108,25 @@ def test_labels_have_the_names_of_the_table_beside_them(volumes):
     expected = volume_to_labels(file, TOY, hemispheres=("L",))
     assert np.array_equal(labels.keys, expected.keys)
     assert labels.names[2] == "B"
+    record = json.loads(written[1].read_text())
+    assert record["Interpolation"] == "nearest"
+
+
+def test_labels_are_not_interpolated(volumes):
+    """Asking for it is a mistake; asking for the nearest voxel is not."""
+    file = volumes / f"tpl-{SIX}_atlas-Toy_dseg.nii.gz"
+    with pytest.raises(InputError, match=r"method: found 'linear' for a volume of labels"):
+        map_volume([file], TOY, volumes / "toy", labels=True, method="linear")
+    assert map_volume([file], TOY, volumes / "toy", labels=True, method="nearest")
+
+
+def test_a_hemisphere_is_named_by_a_letter(volumes):
+    """L or R, as on the command line; other words are refused as they were typed."""
+    options = {"source": SIX, "hemispheres": "R"}
+    written = map_volume([volumes / "right.nii.gz"], TOY, volumes / "pet", **options)
+    assert len(written) == 2
+    with pytest.raises(InputError, match="hemispheres: found 'left'; expected L or R"):
+        map_volume([volumes / "right.nii.gz"], TOY, volumes / "p", source=SIX, hemispheres="left")
 
 
 def test_a_warp_is_applied_and_recorded(volumes):
