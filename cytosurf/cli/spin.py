@@ -78,8 +78,9 @@ def spin_command(
 def _print_forecast(forecast: Forecast) -> None:
     minutes, hours = forecast.total_s / 60, forecast.total_s / 3600
     took = f"{hours:.1f} hours" if hours >= 2 else f"{minutes:.1f} minutes"
+    policies = "one rotation policy" if forecast.n_policies == 1 else "both rotation policies"
     typer.echo(
-        f"{forecast.n_spins:,} spins of {forecast.n_policies} rotation policies on "
+        f"{forecast.n_spins:,} spins of {policies} on "
         f"{forecast.jobs} processes: about {took} "
         f"({1e3 * forecast.spin_s:.0f} ms a spin and policy, {forecast.start_s:.0f} s to start; "
         f"{forecast.spins_per_hour:,.0f} spins an hour). Memory: {forecast.process_mb:,.0f} MB a "

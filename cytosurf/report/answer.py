@@ -21,6 +21,7 @@ from cytosurf.report.selection import (
     circular_sets,
     feature_sets,
     fold_options,
+    is_lenient,
     matched_position,
     names_with_role,
     primary_pair,
@@ -225,6 +226,11 @@ def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRec
         )
     else:
         text = _verdict(test, features, baseline, record.results["target"])
+        if is_lenient(record, test):
+            text += (
+                " But independent rotations make this p far too small where features and labels "
+                "are alike left and right: it counts for little without mirrored ones."
+            )
     position = matched_position(record, features)
     if position is None:
         return text

@@ -17,7 +17,7 @@ from cytosurf.report.answer import answer
 from cytosurf.report.formatting import listed, number
 from cytosurf.report.methods import methods
 from cytosurf.report.page_tables import PageTable
-from cytosurf.report.selection import circular_sets, names_with_role
+from cytosurf.report.selection import circular_sets, is_lenient, names_with_role
 from cytosurf.report.spin_quality import spin_quality
 from cytosurf.surfaces.mesh import Mesh
 
@@ -81,6 +81,8 @@ def _context(record: RunRecord, meshes: Mapping[str, Mesh] | None) -> dict[str, 
         "variants_table": page_tables.variants(record),
         "quality_table": spin_quality(record),
         "one_hemisphere": len(record.hemispheres) == 1,
+        "rotations": list(dict.fromkeys(null.rotation for null in record.nulls)),
+        "lenient": any(null.primary and is_lenient(record, null) for null in record.nulls),
         "spins_table": page_tests.spin_tests(record),
         "spin_notes": page_tests.spin_notes(record),
         "tail_note": page_tests.tail_note(record),

@@ -15,7 +15,7 @@ from cytosurf.report.outcome_tables import (
     spin_test_table,
 )
 from cytosurf.report.page_tables import PageTable
-from cytosurf.report.selection import primary_pair
+from cytosurf.report.selection import is_lenient, primary_pair
 
 if TYPE_CHECKING:
     from cytosurf.runs.record import RunRecord
@@ -152,6 +152,8 @@ def _tests(record: RunRecord, name: str, caption: str, *, default: bool) -> Page
     table = spin_test_table(record).to_dict("records")
     n_default = len(record.nulls)
     kept = table[:n_default] if default else table[n_default:]
+    nulls = record.nulls if default else record.other_nulls
+    quoted = [null.primary and not is_lenient(record, null) for null in nulls]
     shown = {
         header: column
         for header, column in _OPTIONAL.items()
@@ -161,7 +163,7 @@ def _tests(record: RunRecord, name: str, caption: str, *, default: bool) -> Page
         (
             f"{row['features']} − {row['baseline']}" if row["baseline"] else row["features"],
             row["statistic"].replace("macro_f1", "macro-F1"),
-            row["rotation"] + (" (primary)" if row["primary"] else ""),
+            row["rotation"] + (" (primary)" if is_quoted else ""),
             number(row["observed"]),
             number(row["null_median"]),
             f"{row['exceed']:,}",
@@ -172,7 +174,7 @@ def _tests(record: RunRecord, name: str, caption: str, *, default: bool) -> Page
             number(row["z"], 2),
             number(row["effect_size"]),
         )
-        for row in kept
+        for row, is_quoted in zip(kept, quoted, strict=True)
     ]
     return PageTable(
         name,
@@ -182,7 +184,7 @@ def _tests(record: RunRecord, name: str, caption: str, *, default: bool) -> Page
             *("95 % interval", *shown, "z", "Effect size"),
         ),
         tuple(rows),
-        frozenset(i for i, row in enumerate(kept) if row["primary"]),
+        frozenset(i for i, is_quoted in enumerate(quoted) if is_quoted),
         frozenset({0, 1, 2}),
     )
 

@@ -380,9 +380,9 @@ def chosen_policies(possible: tuple[Policy, ...], rotation: str) -> tuple[Policy
     """
     chosen = tuple(policy for policy in possible if rotation in ("both", policy))
     if not chosen:
-        found = "no two spheres that are each other's mirror image"
-        way_out = "Analyse both hemispheres in fsLR-32k, or choose another rotation."
-        raise InputError("rotation mirrored", found, "mirrored spheres", way_out)
+        found = "'mirrored' without two spheres that are each other's mirror image"
+        way_out = "Mirrored rotations need both hemispheres in fsLR-32k."
+        raise InputError("rotation", found, "'both' or 'independent'", way_out)
     if len(possible) > len(chosen) and "mirrored" not in chosen:
         warnings.warn(
             "Rotations are independent for every statistic, as asked. They are for differences to "

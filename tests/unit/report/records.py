@@ -91,6 +91,12 @@ def toy_nulls(sets, features="stain", baseline="coordinates", n_spins=99, seed=1
     ]
 
 
+def under_one_policy(record, rotation):
+    """Return a record of a run that was spun under one rotation policy."""
+    nulls = [replace(null, primary=True) for null in record.nulls if null.rotation == rotation]
+    return replace(record, nulls=nulls)
+
+
 def with_class_tests(record, n_spins=99, **changes):
     """Return a record with the F1 of its classes beside their nulls: the first one stands out."""
     tests = []

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from cytosurf.report.answer import answer
-from tests.unit.report.records import null_record, one_fold, with_features_alone, with_increment
+from tests.unit.report.records import (
+    null_record,
+    one_fold,
+    under_one_policy,
+    with_features_alone,
+    with_increment,
+)
 
 
 def with_test(record, p, **changes):
@@ -201,6 +207,17 @@ def test_an_increment_test_is_part_of_the_answer(record, p, shows):
     assert said.numbers[-1].label == "increment test"
     assert "cytosurf increment" not in said.does_not_show
     assert "cytosurf increment" in answer(record).does_not_show
+
+
+def test_a_score_under_independent_rotations_is_not_trusted(record):
+    """Nor its p where hemispheres are alike; the published difference is."""
+    one = under_one_policy(record, "independent")
+    assert "alike left and right: it counts" not in answer(one).shows
+    score = replace(one, nulls=[null for null in one.nulls if null.baseline is None])
+    assert "p far too small where features and labels are alike" in answer(score).shows
+    assert (
+        "alike left and right: it counts" not in answer(under_one_policy(record, "mirrored")).shows
+    )
 
 
 def test_features_alone_are_part_of_the_answer(record):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from cytosurf.report import page_figures, render_report, write_report
+from cytosurf.report.page_tests import spin_tests
 from tests.unit.report.records import (
     toy_meshes,
     toy_record,
+    under_one_policy,
     with_class_tests,
     with_features_alone,
     with_increment,
@@ -263,6 +265,26 @@ def test_the_way_to_an_increment_test(record):
     page = Page(render_report(alone, meshes=toy_meshes())).text
     assert says in page
     assert "stain, made anew (mirrored)" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_one_rotation_policy(record):
+    """The page does not speak of two, and says which p is not to be quoted."""
+
+    def text(run):
+        return Page(render_report(run, meshes=toy_meshes())).text
+
+    assert "Both rotation policies are given" in text(record)
+    mirrored = text(under_one_policy(record, "mirrored"))
+    assert "Both rotation policies" not in mirrored
+    assert "valid for every statistic" in mirrored
+    independent = text(under_one_policy(record, "independent"))
+    assert "Both rotation policies" not in independent
+    assert "do not quote it" in independent
+    assert "--rotation both" in independent
+    table = spin_tests(under_one_policy(record, "independent"))
+    assert [row[2] for row in table.rows] == ["independent (primary)", "independent"]
+    assert table.marked == {0}
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -16,9 +16,11 @@ from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.runs import complete, execute, prepare, spins
-from cytosurf.runs.chunks import counts_of
+from cytosurf.runs.chunks import chunk_paths, counts_of
 from cytosurf.runs.execute import chosen_policies, rotation_policies
+from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
 from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
+from cytosurf.runs.shards import Shard
 from tests.toy import icosphere, mirrored
 from tests.unit.runs.conftest import N_SPINS
 from tests.unit.runs.cortex import comparable, listing
@@ -374,6 +376,28 @@ class TestChosenRotation:
             (t.rotation, t.exceed, t.primary) for t in both.nulls
         ]
 
+    @pytest.mark.parametrize("rotation", ["independent", "mirrored"])
+    def test_in_shards(self, named_toy, tmp_path, rotation):
+        """Spun in parts and merged as in one go, also where spins of the other policy lie about."""
+        one = named_toy(tmp_path / "one", spins=6, rotation=rotation)
+        named_toy(tmp_path / "run", spins=2)
+        named_toy(tmp_path / "run", spins=0, rotation=rotation)
+        for part in ("1/2", "2/2"):
+            add_to_run(tmp_path / "run", 6, shard=Shard.parse(part))
+        merged = merge_into_run(tmp_path / "run")
+        assert [(t.rotation, t.exceed, t.p) for t in merged.nulls] == [
+            (t.rotation, t.exceed, t.p) for t in one.nulls
+        ]
+        assert forecast(tmp_path / "run", 6).n_policies == 1
+
+    def test_both_need_both(self, named_toy, tmp_path):
+        """Spins of a policy that are missing altogether are missed."""
+        named_toy(tmp_path / "run", spins=6)
+        for path in chunk_paths(tmp_path / "run", "mirrored"):
+            path.unlink()
+        with pytest.raises(InputError, match="no spins 0 to 5"):
+            merge_into_run(tmp_path / "run")
+
     def test_warns_where_scores_are_spun_independently(self):
         """It says what such a p is worth; the valid choice is silent."""
         both = ("independent", "mirrored")
@@ -387,7 +411,7 @@ class TestChosenRotation:
 
     def test_mirrored_needs_two_mirrored_spheres(self, named_toy, tmp_path):
         """Refused before anything is written."""
-        with pytest.raises(InputError, match="rotation mirrored"):
+        with pytest.raises(InputError, match="rotation: found 'mirrored' without two spheres"):
             named_toy(tmp_path / "left", hemispheres=["L"], spins=2, rotation="mirrored")
         assert not (tmp_path / "left").exists()
 
