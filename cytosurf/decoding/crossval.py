@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,16 @@ class Decoder:
     test: npt.NDArray[np.bool_]
     n_vertices: int
     fitter: Fitter
+
+    @cached_property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Analysed vertices that train in any fold, (n_rows,)."""
+        return np.asarray(self.train.any(axis=0))
+
+    @cached_property
+    def tested(self) -> list[npt.NDArray[np.int64]]:
+        """The analysed vertices that each fold tests, as rows."""
+        return [np.flatnonzero(fold) for fold in self.test]
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,11 +285,11 @@ def fold_fits(
     """
     row_label = _row_labels(decoder, label, n_classes)
     labelled = row_label != UNLABELLED
-    state = decoder.fitter.start(row_label, decoder.train.any(axis=0) & labelled)
-    for k in range(len(decoder.train)):
-        train, test = decoder.train[k] & labelled, decoder.test[k] & labelled
-        fit = decoder.fitter.fit(row_label, train, test, state)
-        yield decoder.rows[test], fit
+    state = decoder.fitter.start(row_label, decoder.trained & labelled)
+    for train, rows in zip(decoder.train, decoder.tested, strict=True):
+        tested = rows[labelled[rows]]
+        fit = decoder.fitter.fit(row_label, train & labelled, tested, state)
+        yield decoder.rows[tested], fit
 
 
 def _row_labels(

@@ -58,10 +58,10 @@ class Fitter(Protocol):
         self,
         label: npt.NDArray[np.int64],
         train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.int64],
         state: Any,
     ) -> FoldFit:
-        """Fit on the rows `train` of `label` and predict the rows `test`."""
+        """Fit on the rows where `train` is true and predict the rows numbered `test`."""
 
 
 @runtime_checkable
@@ -126,7 +126,7 @@ class SoftmaxFitter:
         self,
         label: npt.NDArray[np.int64],  # noqa: ARG002
         train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.int64],
         state: Any,
     ) -> FoldFit:
         """Fit the training rows of a fold from there."""
@@ -151,7 +151,7 @@ class ClassifierFitter:
         self,
         label: npt.NDArray[np.int64],
         train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.int64],
         state: Any,  # noqa: ARG002
     ) -> FoldFit:
         """Fit a clone on standardised training rows."""
@@ -160,9 +160,8 @@ class ClassifierFitter:
         from sklearn.preprocessing import StandardScaler
 
         present = np.unique(label[train])
-        n_test = int(test.sum())
-        if len(present) == 1 or n_test == 0:  # which scikit-learn refuses
-            share = np.full((n_test, len(present)), 1 / len(present), np.float32)
+        if len(present) == 1 or len(test) == 0:  # which scikit-learn refuses
+            share = np.full((len(test), len(present)), 1 / len(present), np.float32)
             return FoldFit.of_probability(present, share, converged=True)
         model = make_pipeline(StandardScaler(), clone(self.classifier))
         model.fit(self.matrix[train], label[train])

@@ -240,26 +240,27 @@ def probability_pass(
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def class_pass(
-    x: Float32,
-    place: Int32,
-    coefficients: Float32,
-    intercepts: Float32,
-    classes: Int64,
-    winner: Int64,
-) -> None:
-    """Fill ``winner[place[tile, slot]]`` with the class of the largest logit of every slot.
+    x: Float32, tiles: Int64, coefficients: Float32, intercepts: Float32
+) -> npt.NDArray[np.int32]:
+    """Return which logit is the largest in every slot of the chosen tiles, the first of equal ones.
 
-    The first of equal ones wins. Slots and tiles are left out as by `probability_pass`.
+    Parameters
+    ----------
+    x, tiles, coefficients, intercepts
+        As for `gradient_pass`.
+
+    Returns
+    -------
+    (n_tiles, TILE) int32
+        Index of the class; what it was in other tiles is not defined.
     """
     n_classes = len(coefficients)
+    winner = np.empty((len(x), TILE), np.int32)
     z = aligned(n_classes * TILE).reshape(n_classes, TILE)
     top = np.empty(TILE, np.float32)
-    at = np.empty(TILE, np.int32)
-    for tile in range(len(x)):
-        to = place[tile]
-        if to.max() < 0:
-            continue
+    for tile in tiles:
         tile_logits(x[tile], coefficients, intercepts, z)
+        at = winner[tile]
         top[:] = z[0]
         at[:] = 0
         for k in range(1, n_classes):
@@ -268,6 +269,4 @@ def class_pass(
                 above = zk[t] > top[t]
                 top[t] = zk[t] if above else top[t]
                 at[t] = np.int32(k) if above else at[t]
-        for t in range(TILE):
-            if to[t] >= 0:
-                winner[to[t]] = classes[at[t]]
+    return winner

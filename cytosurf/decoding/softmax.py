@@ -294,7 +294,7 @@ def _minimise(
 
 
 def predict_probability(
-    design: Design, fit: SoftmaxFit, rows: npt.NDArray[np.bool_] | None = None
+    design: Design, fit: SoftmaxFit, rows: npt.NDArray[np.integer | np.bool_] | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the class probabilities of the chosen rows of the design.
 
@@ -304,22 +304,24 @@ def predict_probability(
         The design that `fit` was fitted on.
     fit : SoftmaxFit
         From `fit_softmax`.
-    rows : (n_rows,) array of bool, optional
+    rows : (n_rows,) array of bool, or (n,) array of int, optional
         The rows wanted; all if left out. Tiles without any of them are not computed.
 
     Returns
     -------
-    (rows.sum(), n_classes_of_the_fit) float32
+    (n, n_classes_of_the_fit) float32
         Columns in the order of ``fit.classes``.
     """
-    place, n_rows = _places(design, rows)
-    probability = np.empty((n_rows, len(fit.classes)), np.float32)
-    kernels.probability_pass(design.x, place, *_single(fit.theta), probability)
+    row_slot = design.row_slot if rows is None else design.row_slot[rows]
+    place = np.full(design.slot_row.shape, -1, np.int32)
+    place[row_slot] = np.arange(len(row_slot), dtype=np.int32)
+    probability = np.empty((len(row_slot), len(fit.classes)), np.float32)
+    kernels.probability_pass(design.x, place.reshape(-1, TILE), *_single(fit.theta), probability)
     return probability
 
 
 def predict_class(
-    design: Design, fit: SoftmaxFit, rows: npt.NDArray[np.bool_] | None = None
+    design: Design, fit: SoftmaxFit, rows: npt.NDArray[np.integer | np.bool_] | None = None
 ) -> npt.NDArray[np.int64]:
     """Return the most probable class of the chosen rows of the design, the first of equal ones.
 
@@ -330,23 +332,14 @@ def predict_class(
 
     Returns
     -------
-    (rows.sum(),) int64
+    (n,) int64
         Numbers of ``fit.classes``.
     """
-    place, n_rows = _places(design, rows)
-    winner = np.empty(n_rows, np.int64)
-    kernels.class_pass(design.x, place, *_single(fit.theta), fit.classes, winner)
-    return winner
-
-
-def _places(
-    design: Design, rows: npt.NDArray[np.bool_] | None
-) -> tuple[npt.NDArray[np.int32], int]:
-    """Return for every slot which of the chosen rows it is, or -1, and how many there are."""
     row_slot = design.row_slot if rows is None else design.row_slot[rows]
-    place = np.full(design.slot_row.shape, -1, np.int32)
-    place[row_slot] = np.arange(len(row_slot), dtype=np.int32)
-    return place.reshape(-1, TILE), len(row_slot)
+    wanted = np.zeros(len(design.x), bool)
+    wanted[row_slot // TILE] = True
+    winner = kernels.class_pass(design.x, np.flatnonzero(wanted), *_single(fit.theta))
+    return np.asarray(fit.classes[winner.ravel()[row_slot]])
 
 
 def _single(theta: Float64) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -101,15 +101,15 @@ class TorchFitter:
         self,
         label: npt.NDArray[np.int64],  # noqa: ARG002
         train: npt.NDArray[np.bool_],
-        test: npt.NDArray[np.bool_],
+        test: npt.NDArray[np.int64],
         state: Any,
     ) -> FoldFit:
-        """Fit on the rows `train` and predict the rows `test`."""
+        """Fit on the rows where `train` is true and predict the rows numbered `test`."""
         with full_precision():
             starts: Starts = state
             problems, theta, converged = self._folds(starts, train[None])
             present = problems.present[0].cpu().numpy()
-            x = starts.problems.rows.flat[torch.from_numpy(np.flatnonzero(test)).to(theta.device)]
+            x = starts.problems.rows.flat[torch.from_numpy(test).to(theta.device)]
             probability = _probability(x[None], theta)[0].cpu().numpy()
         classes = np.flatnonzero(present)
         return FoldFit.of_probability(

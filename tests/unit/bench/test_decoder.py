@@ -53,7 +53,7 @@ def test_the_reference_is_the_promised_pipeline(problem):
     first = test.decoders[0]
     label = problem.label[first.rows].astype(np.int64)
     train, tested = first.train[0] & (label >= 0), first.test[0] & (label >= 0)
-    found = first.fitter.fit(label, train, tested, None)
+    found = first.fitter.fit(label, train, np.flatnonzero(tested), None)
     values = problem.values[0][first.rows].astype(np.float64)
     expected = fit_reference(values[train], label[train]).predict_proba(values[tested])
     np.testing.assert_allclose(found.probabilities(), expected, atol=1e-6)
