@@ -119,6 +119,16 @@ def test_public_names_are_listed_once_and_sorted():
     assert names | {"__version__"} == set(cytosurf.__all__)
 
 
+@pytest.mark.parametrize("room", ["surfaces", "features", "connectors", "targets", "data", "bench"])
+def test_the_api_page_lists_every_function_and_class(room):
+    """By the name in the package, or in its room."""
+    page = (REPOSITORY / "docs" / "api" / "index.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   ([\w.]+)$", page, re.MULTILINE))
+    module = import_module(f"cytosurf.{room}")
+    public = {name for name in module.__all__ if callable(getattr(module, name))}
+    assert {name for name in public if not {name, f"{room}.{name}"} & listed} == set()
+
+
 def test_unknown_names_are_attribute_errors():
     """As of any package."""
     with pytest.raises(AttributeError, match="no_such_name"):
