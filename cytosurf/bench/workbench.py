@@ -126,7 +126,7 @@ def write_metric(path: Path, values: npt.NDArray[np.generic]) -> Path:
     """Write values (n,) or (n, n_columns) of a left hemisphere, as Workbench takes them."""
     columns = np.asarray(values, np.float32).reshape(len(values), -1)
     names = tuple(f"column_{i + 1}" for i in range(columns.shape[1]))
-    write_map_file(path, columns, names, "L", _ANY)
+    write_map_file(path, columns.T.__getitem__, len(columns), names, "L", _ANY)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -112,17 +113,43 @@ class Carrier:
             With contiguous columns; 0 at targets that are not reached.
         reached : (n_target,) ndarray of bool
         """
+        column, reached = self.columns(values, valid)
+        carried = np.empty((values.shape[1], len(reached)), np.float32)
+
+        def fill(index: int) -> None:
+            carried[index] = column(index)
+
+        in_threads(fill, range(len(carried)), values.nbytes)
+        return carried.T, reached
+
+    def columns(self, values: Floats, valid: Bools | None) -> tuple[Callable[[int], Floats], Bools]:
+        """Carry values a column at a time, when it is asked for.
+
+        Memory for all columns costs more than carrying them: who can use one after another, as
+        files are written, should.
+
+        Parameters
+        ----------
+        values, valid
+            As in `values`.
+
+        Returns
+        -------
+        column : callable
+            Of the index of a column: its (n_target,) float32 values, 0 at targets that are not
+            reached. Threads may call it.
+        reached : (n_target,) ndarray of bool
+        """
         if not self._matrices:
             reached = np.ones(len(values), bool) if valid is None else valid
-            return np.where(reached[:, None], values, np.float32(0)), reached
+            return lambda index: np.where(reached, values[:, index], np.float32(0)), reached
         matrix, reached = self._weights(valid)
-        carried = np.empty((values.shape[1], matrix.shape[0]), np.float32)
 
-        def one(column: int) -> None:
-            carried[column] = matrix @ values[:, column].astype(np.float64)
+        def column(index: int) -> Floats:
+            carried: Floats = (matrix @ values[:, index].astype(np.float64)).astype(np.float32)
+            return carried
 
-        in_threads(one, range(values.shape[1]), values.nbytes)
-        return carried.T, reached
+        return column, reached
 
     def labels(self, keys: npt.NDArray[np.int32], valid: Bools | None) -> npt.NDArray[np.int32]:
         """Carry label keys, step by step; 0 at targets for which no vertex counts."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces.gifti import label_colour, named_keys, whole_keys
+from cytosurf.surfaces.gifti_data import in_threads
 from cytosurf.surfaces.parts import (
     SIDES,
     SPACE_KEY,
@@ -102,14 +103,23 @@ def label_parts(path: str | os.PathLike[str]) -> list[Part]:
 
 def write_scalar_file(
     path: Path,
-    rows: Sequence[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_]]],
+    rows: Sequence[tuple[str, Callable[[int], npt.NDArray[np.float32]], npt.NDArray[np.bool_]]],
     columns: tuple[str, ...],
     space: Space,
 ) -> None:
-    """Write a ``.dscalar.nii`` from (hemisphere, values, listed vertices) of each hemisphere."""
+    """Write a ``.dscalar.nii`` from (hemisphere, column, listed vertices) of each hemisphere.
+
+    ``column(i)`` gives the values of the i-th column at all vertices; it is called in threads.
+    """
     meta = [{SPACE_KEY: str(space)} for _ in columns]
     axis = nib.cifti2.ScalarAxis(columns, meta)
-    data = np.concatenate([values[listed] for _, values, listed in rows]).T
+    n_listed = sum(np.count_nonzero(listed) for _, _, listed in rows)
+    data = np.empty((len(columns), n_listed), np.float32)
+
+    def fill(index: int) -> None:
+        np.concatenate([column(index)[listed] for _, column, listed in rows], out=data[index])
+
+    in_threads(fill, range(len(columns)), data.nbytes)
     _save(path, axis, rows, data, "ConnDenseScalar")
 
 
@@ -129,7 +139,7 @@ def write_label_file(
 def _save(
     path: Path,
     axis: Any,
-    rows: Sequence[tuple[str, npt.NDArray[Any], npt.NDArray[np.bool_]]],
+    rows: Sequence[tuple[str, Any, npt.NDArray[np.bool_]]],
     data: npt.NDArray[Any],
     intent: str,
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import colorsys
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import InputError
-from cytosurf.surfaces.gifti_data import empty_array, parse_gifti, stacked, write_gifti
+from cytosurf.surfaces.gifti_data import (
+    empty_array,
+    map_bytes,
+    parse_gifti,
+    stacked,
+    write_gifti,
+)
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.parts import (
     SIDES,
@@ -231,19 +237,22 @@ def check_names(names: Iterable[str], where: str) -> None:
 
 def write_map_file(
     path: Path,
-    values: npt.NDArray[np.float32],
+    column: Callable[[int], npt.NDArray[np.float32]],
+    n_vertices: int,
     columns: tuple[str, ...],
     hemisphere: str,
     space: Space,
 ) -> None:
-    """Write values (n_vertices, n_columns) of one hemisphere; the suffix says func or shape."""
+    """Write the columns of a map of one hemisphere; the suffix says func or shape.
+
+    `column` gives the values of the i-th one, see `write_gifti`.
+    """
     is_shape = path.name.endswith(".shape.gii")
     intent = "NIFTI_INTENT_SHAPE" if is_shape else "NIFTI_INTENT_NORMAL"
     arrays = [
-        empty_array(values.shape[:1], intent, "NIFTI_TYPE_FLOAT32", {"Name": name})
-        for name in columns
+        empty_array((n_vertices,), intent, "NIFTI_TYPE_FLOAT32", {"Name": name}) for name in columns
     ]
-    _save(arrays, list(values.T), hemisphere, path, space)
+    _save(arrays, column, hemisphere, path, space)
 
 
 def write_label_file(
@@ -260,7 +269,7 @@ def write_label_file(
         label.label = name
         table.labels.append(label)
     array = empty_array(keys.shape, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32", {"Name": "labels"})
-    _save([array], [keys], hemisphere, path, space, table)
+    _save([array], [keys].__getitem__, hemisphere, path, space, table)
 
 
 def write_mesh_file(path: Path, mesh: Mesh, hemisphere: str) -> None:
@@ -270,12 +279,12 @@ def write_mesh_file(path: Path, mesh: Mesh, hemisphere: str) -> None:
         empty_array(mesh.vertices.shape, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", meta),
         empty_array(mesh.faces.shape, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32", {}),
     ]
-    _save(arrays, [mesh.vertices, mesh.faces], hemisphere, path)
+    _save(arrays, [mesh.vertices, mesh.faces].__getitem__, hemisphere, path)
 
 
 def _save(
     arrays: list[Any],
-    values: list[npt.NDArray[Any]],
+    array: Callable[[int], npt.NDArray[Any]],
     hemisphere: str,
     path: Path,
     space: Space | None = None,
@@ -287,7 +296,7 @@ def _save(
     image = nib.gifti.GiftiImage(
         meta=nib.gifti.GiftiMetaData(meta), darrays=arrays, labeltable=table
     )
-    write_gifti(path, image, values)
+    write_gifti(path, image, array)
 
 
 def _load(path: str | os.PathLike[str], expected: str) -> Any:
@@ -295,7 +304,7 @@ def _load(path: str | os.PathLike[str], expected: str) -> Any:
     if not file.name.endswith((".gii", ".gii.gz")):
         raise InputError(str(file), "a name that does not end in .gii", expected)
     with reading(file, expected):
-        image = parse_gifti(file.read_bytes())
+        image = parse_gifti(map_bytes(file))
         if image is None:
             image = nib.gifti.GiftiImage.from_filename(str(file), mmap=False)
         if image is None:

@@ -4,7 +4,9 @@ A GIFTI file is XML around a few large base64 texts, most of them deflated. niba
 through an XML parser, and zlib deflates 15 MB of values a second: with hundreds of columns this is
 nearly all of the work of carrying a map to another mesh. Here the texts are cut out before the
 rest is parsed, ISA-L in place of zlib inflates and deflates them (the format is the same, in files
-about as large), and the arrays of a file are shared between threads.
+about as large), and the arrays of a file are shared between threads. Memory that is touched for
+the first time costs as much as the arithmetic, so files are mapped instead of read, and arrays may
+be computed as they are written.
 
 Files that are not of the usual kind (other encodings, another byte order, damage) are left to
 nibabel.
@@ -13,8 +15,12 @@ nibabel.
 from __future__ import annotations
 
 import binascii
+import itertools
+import math
+import mmap
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,14 +49,22 @@ _UNUSUAL: tuple[type[Exception], ...] = (
 _LEVEL = 2
 # Below this, starting threads costs more than it saves.
 _WORTH_THREADS = 1_000_000
+# Bytes that fit into a processor's cache.
+_BLOCK = 1 << 18
 
 
-def parse_gifti(raw: bytes) -> Any | None:
+def map_bytes(path: Path) -> mmap.mmap:
+    """Return the bytes of a file, which is not empty, without a copy of them in memory."""
+    with path.open("rb") as stream:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def parse_gifti(raw: bytes | mmap.mmap) -> Any | None:
     """Return a `nibabel.gifti.GiftiImage` from the bytes of a file, or None to leave it to nibabel.
 
     Parameters
     ----------
-    raw : bytes
+    raw : bytes or mmap
         Content of a ``.gii`` file.
 
     Returns
@@ -81,7 +95,7 @@ def parse_gifti(raw: bytes) -> Any | None:
     return nib.gifti.GiftiImage(meta=meta, labeltable=_label_table(root), darrays=arrays)
 
 
-def write_gifti(path: Path, image: Any, values: Sequence[npt.NDArray[Any]]) -> None:
+def write_gifti(path: Path, image: Any, array: Callable[[int], npt.NDArray[Any]]) -> None:
     """Write a GIFTI file whose arrays are given apart, deflated and in base64.
 
     Parameters
@@ -89,17 +103,19 @@ def write_gifti(path: Path, image: Any, values: Sequence[npt.NDArray[Any]]) -> N
     path : Path
         The file.
     image : nibabel.gifti.GiftiImage
-        With one empty data array (see `empty_array`) for each of `values`, which carry intents,
-        types and names.
-    values : sequence of ndarray
-        What the arrays hold, of their shapes and types.
+        With empty data arrays (see `empty_array`), which carry intents, types and names.
+    array : callable
+        Gives what the i-th of them holds, of its shape and type. It is called once for each, in
+        several threads, and the result is not kept: so arrays that are computed when they are
+        asked for never exist all at once.
     """
     first, *others = image.to_bytes().split(_OPEN)
-    n_bytes = sum(array.nbytes for array in values)
-    with path.open("wb") as stream, _mapping(len(values), n_bytes) as run:
+    n_bytes = sum(4 * math.prod(empty.dims) for empty in image.darrays)
+    with path.open("wb") as stream, _mapping(len(others), n_bytes) as run:
         stream.write(first)
         # One text is written while the next ones are made.
-        for text, rest in zip(run(_encoded, values), others, strict=True):
+        texts = run(lambda index: _encoded(array(index)), range(len(others)))
+        for text, rest in zip(texts, others, strict=True):
             stream.writelines((_OPEN, text, rest[rest.index(_CLOSE) :]))
 
 
@@ -141,22 +157,44 @@ def _mapping(n_items: int, n_bytes: int) -> Iterator[Callable[..., Iterator[Any]
         yield map
         return
     with ThreadPoolExecutor(n_threads) as pool:
-        yield pool.map
+        yield lambda function, items: _in_order(pool, function, items, 2 * n_threads)
 
 
-def _cut_out(raw: bytes) -> tuple[bytes, list[memoryview]]:
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item], ahead: int
+) -> Iterator[Result]:
+    """Give results as `pool.map` does, but have only so many of them waiting to be taken."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(function, item))
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _cut_out(raw: bytes | mmap.mmap) -> tuple[bytes, list[memoryview]]:
     """Return the XML without the texts of its Data elements, and these texts."""
     view, rest, texts, at = memoryview(raw), [], [], 0
-    while (start := raw.find(_OPEN, at)) >= 0:
-        # base64 holds no "<": looking for this one character is fastest.
-        end = raw.find(b"<", start + len(_OPEN))
-        if end < 0 or not raw.startswith(_CLOSE, end):
+    # base64 holds no "<": a text ends where the next tag begins.
+    for tag, end in itertools.pairwise(_tags(raw)):
+        start = tag + len(_OPEN)
+        if raw[tag:start] != _OPEN:
+            continue
+        if raw[end : end + len(_CLOSE)] != _CLOSE:
             break
-        rest.append(raw[at : start + len(_OPEN)])
-        texts.append(view[start + len(_OPEN) : end])
+        rest.append(raw[at:start])
+        texts.append(view[start:end])
         at = end
     rest.append(raw[at:])
     return b"".join(rest), texts
+
+
+def _tags(raw: bytes | mmap.mmap) -> Iterator[int]:
+    """Give the places of all "<", block by block: `find` of a mapped file is slow."""
+    characters = np.frombuffer(raw, np.uint8)
+    for start in range(0, len(characters), _BLOCK):
+        yield from (start + np.flatnonzero(characters[start : start + _BLOCK] == ord("<"))).tolist()
 
 
 def _all_decoded(
@@ -208,14 +246,23 @@ def _decoded(element: ElementTree.Element, text: memoryview) -> npt.NDArray[Any]
     if n_dimensions > 1 and element.get("ArrayIndexingOrder") != "RowMajorOrder":
         raise ValueError("columns first")
     encoding = element.attrib["Encoding"]
-    content = pybase64.b64decode(text)
+    content = _base64_decoded(text)
     if encoding == "GZipBase64Binary":
         n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        content = isal_zlib.decompress(content, 15, max(n_bytes, 1))
+        # Into a buffer that is just full, ISA-L could inflate more, and doubles it first.
+        content = isal_zlib.decompress(content, 15, n_bytes + 1)
     elif encoding != "Base64Binary":
         raise ValueError(f"encoding {encoding}")
     array = np.frombuffer(content, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _base64_decoded(text: memoryview) -> bytes:
+    try:
+        content: bytes = pybase64.b64decode(text, validate=True)  # several times as fast
+    except binascii.Error:
+        content = pybase64.b64decode(text)  # broken into lines
+    return content
 
 
 def _encoded(array: npt.NDArray[Any]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,13 +162,13 @@ class _Job:
         cortex = self._cortex(template, sides)
         carried = []
         for half, extra, kept in zip(halves, masks, cortex, strict=True):
-            values, reached = half.values, half.valid if extra is None else half.valid & extra
+            reached = half.valid if extra is None else half.valid & extra
+            column: Callable[[int], npt.NDArray[np.float32]] = half.values.T.__getitem__
             if moves:
                 where = f"{half.path}, map on {space}"
-                values, valid = usable_values(values, reached, where, self.masked)
-                values, reached = self._carrier(space, half.side).values(values, valid)
-                values[~reached] = np.nan
-            carried.append((half.side, values, reached if kept is None else reached & kept))
+                values, valid = usable_values(half.values, reached, where, self.masked)
+                column, reached = self._carrier(space, half.side).columns(values, valid)
+            carried.append((half.side, column, reached if kept is None else reached & kept))
         name = _with_sides(template, sides)
         return space, sides, write_map_halves(carried, columns, self.to, name)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,10 @@ from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.parts import SIDES, hemisphere_from_name
 from cytosurf.surfaces.space import Space, check_hemispheres
 
-_Number = TypeVar("_Number", np.float32, np.int32)
-
-# Hemisphere, values or keys, and the vertices to keep of them.
-Half = tuple[str, npt.NDArray[_Number], npt.NDArray[np.bool_]]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+# Hemisphere, what gives the values of a column, and the vertices to keep of them.
+Half = tuple[str, Callable[[int], Floats], Bools]
 _ENTITY = re.compile(r"(?<![A-Za-z0-9])hemi-[LR](?![A-Za-z0-9])")
 
 
@@ -61,23 +61,25 @@ def write_map(
     """
     kept = data.valid & _checked_mask(mask, data.n_vertices)
     n = len(data.hemispheres)
-    halves = zip(data.hemispheres, np.split(data.values, n), np.split(kept, n), strict=True)
+    columns = [half.T.__getitem__ for half in np.split(data.values, n)]
+    halves = zip(data.hemispheres, columns, np.split(kept, n), strict=True)
     return write_map_halves(list(halves), data.columns, data.space, path)
 
 
 def write_map_halves(
-    halves: Sequence[Half[np.float32]],
+    halves: Sequence[Half],
     columns: tuple[str, ...],
     space: Space,
     path: str | os.PathLike[str],
 ) -> list[Path]:
-    """Write a map that is held hemisphere by hemisphere.
+    """Write a map hemisphere by hemisphere and column by column, from what gives the columns.
 
     Parameters
     ----------
-    halves : sequence of (hemisphere, values, kept)
-        Left first: ``"L"`` or ``"R"``, values (n_vertices, n_columns) and the vertices to keep.
-        Fastest in GIFTI if columns are contiguous and NaN where nothing is kept.
+    halves : sequence of (hemisphere, column, kept)
+        Left first: ``"L"`` or ``"R"``, a function, and the vertices to keep. ``column(i)`` returns
+        the float32 values of the i-th column at all vertices. It is called once for each, in
+        several threads, when its values are to be written: GIFTI never holds them all.
     columns : tuple of str
         Names of the columns.
     space : Space
@@ -101,10 +103,9 @@ def write_map_halves(
     if name.endswith((".func.gii", ".shape.gii")):
         files = _hemisphere_files(Path(path), hemispheres)
         with _writing(files) as temporary:
-            for target, (side, values, kept) in zip(temporary, halves, strict=True):
-                if not np.isnan(values[~kept]).all():
-                    values = np.where(kept[:, None], values, np.float32(np.nan))  # noqa: PLW2901
-                gifti.write_map_file(target, values, columns, side, space)
+            for target, (side, column, kept) in zip(temporary, halves, strict=True):
+                filled = _nan_elsewhere(column, kept)
+                gifti.write_map_file(target, filled, len(kept), columns, side, space)
         return files
     if name.endswith(".dscalar.nii"):
         _check_listed(halves, Path(path))
@@ -225,7 +226,14 @@ def _hemisphere_files(path: Path, hemispheres: tuple[str, ...]) -> list[Path]:
     return [path]
 
 
-def _checked_mask(mask: npt.ArrayLike | None, n_vertices: int) -> npt.NDArray[np.bool_]:
+def _nan_elsewhere(column: Callable[[int], Floats], kept: Bools) -> Callable[[int], Floats]:
+    """Return what gives columns that are NaN at vertices that are not kept."""
+    if kept.all():
+        return column
+    return lambda index: np.where(kept, column(index), np.float32(np.nan))
+
+
+def _checked_mask(mask: npt.ArrayLike | None, n_vertices: int) -> Bools:
     if mask is None:
         return np.ones(n_vertices, bool)
     array = np.asarray(mask)
@@ -238,7 +246,7 @@ def _checked_mask(mask: npt.ArrayLike | None, n_vertices: int) -> npt.NDArray[np
     return array
 
 
-def _check_listed(halves: Sequence[Half[_Number]], path: Path) -> None:
+def _check_listed(halves: Sequence[tuple[str, Any, Bools]], path: Path) -> None:
     """Raise `InputError` unless CIFTI can hold the hemispheres under this name."""
     if "{hemi}" in path.name:
         raise InputError(str(path), "{hemi} in the name", "a plain name: CIFTI holds both sides")

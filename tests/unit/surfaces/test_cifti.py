@@ -173,7 +173,7 @@ def test_written_files_have_the_intents_of_the_standard(tmp_path):
     listed = np.array([True, False, True])
     values = np.arange(6, dtype="f4").reshape(3, 2)
     scalars = tmp_path / "x.dscalar.nii"
-    write_scalar_file(scalars, [("R", values, listed)], ("a", "b"), TOY)
+    write_scalar_file(scalars, [("R", values.T.__getitem__, listed)], ("a", "b"), TOY)
     image = nib.load(scalars)
     assert image.nifti_header["intent_code"] == 3006
     assert image.shape == (2, 2)

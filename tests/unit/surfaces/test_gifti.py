@@ -266,7 +266,7 @@ def test_nibabel_and_nilearn_read_what_is_written(tmp_path):
     values = np.random.default_rng(0).random((12, 2), "f4")
     for suffix, intent in (("func", "NIFTI_INTENT_NORMAL"), ("shape", "NIFTI_INTENT_SHAPE")):
         path = tmp_path / f"x.{suffix}.gii"
-        write_map_file(path, values, ("a", "b"), "R", TOY)
+        write_map_file(path, values.T.__getitem__, 12, ("a", "b"), "R", TOY)
         image = nib.load(path)
         assert {nib.nifti1.intent_codes.niistring[a.intent] for a in image.darrays} == {intent}
         assert [a.meta["Name"] for a in image.darrays] == ["a", "b"]

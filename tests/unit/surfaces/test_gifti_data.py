@@ -3,6 +3,7 @@
 import base64
 import tempfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nibabel as nib
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cytosurf.surfaces.gifti_data import (
+    _in_order,
     empty_array,
     in_threads,
+    map_bytes,
     parse_gifti,
     stacked,
     write_gifti,
@@ -28,7 +31,7 @@ def written(image, values):
     """Return what nibabel reads of a file that was written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.gii"
-        write_gifti(path, image, values)
+        write_gifti(path, image, values.__getitem__)
         return nib.gifti.GiftiImage.from_filename(path, mmap=False)
 
 
@@ -117,6 +120,7 @@ def test_columns_of_any_memory_order_are_written():
         assert np.array_equal(np.array([a.data for a in read.darrays]).T, values)
 
 
+RNG = np.random.default_rng(0)
 RAW = image_of([np.arange(50, dtype=np.float32)], ["a"]).to_bytes()
 
 
@@ -163,6 +167,22 @@ def test_damaged_checksums_and_sizes_are_noticed():
         assert parse_gifti(RAW[:start] + base64.b64encode(content) + RAW[end:]) is None
 
 
+def test_a_mapped_file_is_read_as_its_bytes(tmp_path):
+    """Wherever its tags lie, and however its base64 is broken into lines."""
+    arrays = [RNG.normal(size=n).astype(np.float32) for n in (3, 100_000, 0, 200_000)]
+    raw = image_of(arrays, "abcd").to_bytes()
+    start, end = raw.index(b"<Data>") + 6, raw.index(b"</Data>")
+    broken = (
+        raw[:start] + b"\n" + b"\n ".join([raw[start : start + 8], raw[start + 8 : end], raw[end:]])
+    )
+    path = tmp_path / "x.gii"
+    for content in (raw, broken):
+        path.write_bytes(content)
+        read = parse_gifti(map_bytes(path))
+        same(read, nib.gifti.GiftiImage.from_bytes(raw))
+        same(read, parse_gifti(content))
+
+
 def test_columns_are_read_without_a_copy():
     """The columns of a map are the rows of one array; others are put side by side."""
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -177,3 +197,14 @@ def test_columns_are_read_without_a_copy():
 def test_order_is_kept_in_threads():
     """However many threads there are, results come in the order of the items."""
     assert in_threads(lambda n: n * n, range(50), 10**9) == [n * n for n in range(50)]
+
+
+def test_only_some_results_wait_to_be_taken():
+    """Threads do not run ahead of who writes what they make: it would fill the memory."""
+    started = []
+    with ThreadPoolExecutor(2) as pool:
+        results = _in_order(pool, lambda n: started.append(n) or -n, range(30), 4)
+        for taken, result in enumerate(results):
+            assert result == -taken
+            assert len(started) <= taken + 1 + 4
+    assert sorted(started) == list(range(30))

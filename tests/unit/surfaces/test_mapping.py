@@ -205,6 +205,7 @@ def test_names_of_carried_files(name, expected):
 
 
 @pytest.mark.real_data
+@pytest.mark.usefixtures("n_threads")
 @pytest.mark.parametrize("masked", [True, False])
 def test_maps_are_carried_as_by_resample(real_cache, tmp_path, masked):
     """What the files hold is `resample`'s result; the record names every sphere and its hash."""

@@ -1,5 +1,7 @@
 """Files are named and made as asked: per hemisphere or together, all of them or none."""
 
+import threading
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -9,7 +11,12 @@ from cytosurf.surfaces import gifti as gifti_module
 from cytosurf.surfaces.gifti import read_mesh
 from cytosurf.surfaces.io import read_map, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.writing import write_map, write_mesh, write_parcellation
+from cytosurf.surfaces.writing import (
+    write_map,
+    write_map_halves,
+    write_mesh,
+    write_parcellation,
+)
 from tests import toy
 from tests.unit.surfaces.strategies import TOY, N
 
@@ -120,6 +127,52 @@ class TestMask:
         assert read_map(write_map(data, tmp_path / "x_{hemi}.func.gii")).valid.sum() == N
 
 
+class TestColumns:
+    """Maps that are given column by column."""
+
+    COLUMNS = tuple(f"column {i}" for i in range(9))
+    VALUES = np.random.default_rng(0).normal(size=(2 * N, 9)).astype(np.float32)
+    KEPT = np.arange(2 * N) % 5 > 0
+
+    @pytest.mark.parametrize("name", ["x_{hemi}.shape.gii", "x.dscalar.nii"])
+    def test_files_are_those_of_the_whole_map(self, tmp_path, n_threads, name):
+        """To the byte, both sides, with a mask; and each column is asked for once."""
+        whole = SurfaceMap(self.VALUES, TOY, self.COLUMNS, self.KEPT)
+        expected = [file.read_bytes() for file in write_map(whole, tmp_path / "a" / name)]
+        asked = []
+
+        def half(side, rows):
+            def column(index):
+                asked.append((side, index, threading.get_ident()))
+                return self.VALUES[rows, index].copy()
+
+            return side, column, self.KEPT[rows]
+
+        halves = [half("L", slice(N)), half("R", slice(N, None))]
+        files = write_map_halves(halves, self.COLUMNS, TOY, tmp_path / "b" / name)
+        assert [file.read_bytes() for file in files] == expected
+        assert sorted((side, i) for side, i, _ in asked) == [(s, i) for s in "LR" for i in range(9)]
+        here = {thread for *_, thread in asked} == {threading.get_ident()}
+        assert here == (n_threads == 1)
+        read = read_map(files)
+        np.testing.assert_array_equal(read.values[self.KEPT], self.VALUES[self.KEPT])
+        assert np.isnan(read.values[~self.KEPT]).all()
+
+    @pytest.mark.usefixtures("n_threads")
+    def test_a_column_that_cannot_be_had_leaves_no_file(self, tmp_path):
+        """What a thread raises comes out, and the half-written files go."""
+
+        def column(index):
+            if index == 5:
+                raise ArithmeticError("no such column")
+            return self.VALUES[:N, index]
+
+        for name in ("x.func.gii", "x.dscalar.nii"):
+            with pytest.raises(ArithmeticError, match="no such column"):
+                write_map_halves([("L", column, self.KEPT[:N])], self.COLUMNS, TOY, tmp_path / name)
+        assert not list(tmp_path.iterdir())
+
+
 class TestNames:
     """Names of columns and labels."""
 
@@ -161,10 +214,10 @@ class TestWhole:
         before = [file.read_bytes() for file in old]
         write = gifti_module.write_map_file
 
-        def fail_on_the_right(path, values, columns, hemisphere, space):
+        def fail_on_the_right(path, column, n_vertices, columns, hemisphere, space):
             if hemisphere == "R":
                 raise OSError(28, "No space left on device")
-            write(path, values, columns, hemisphere, space)
+            write(path, column, n_vertices, columns, hemisphere, space)
 
         monkeypatch.setattr(gifti_module, "write_map_file", fail_on_the_right)
         other = SurfaceMap(np.ones(2 * N), TOY)
