@@ -27,6 +27,7 @@ from cytosurf.report.outcome_tables import (
     increment_table,
     spin_test_table,
 )
+from cytosurf.report.spin_quality import spin_quality_figure
 from cytosurf.report.surface_plot import plot_surface
 from cytosurf.report.tables import (
     confusion_table,
@@ -54,6 +55,7 @@ __all__ = [
     "render_report",
     "render_views",
     "scores_table",
+    "spin_quality_figure",
     "spin_test_table",
     "truth_and_prediction_figure",
     "two_tests_figure",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cytosurf.runs.record import NullRecord, RunRecord
 
 _WIDTH = 9.0  # inches: the text width of the page
-_NULL_COLOURS = {"mirrored": "#0b5fa5", "independent": "#d1761a"}
+ROTATION_COLOURS = {"mirrored": "#0b5fa5", "independent": "#d1761a"}
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _SPARE_COLOURS = ("#2a9d8f", "#7db8e0", "#a63d57", "#6b8e23")
 _INK = "#222222"
@@ -216,7 +216,7 @@ def draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
     n_bins = int(np.clip(np.sqrt(len(nulls[0].null)) * 2.5, 10, 60))
     edges = np.linspace(low, high if high > low else low + 1e-6, n_bins + 1)
     for null in nulls:
-        colour = _NULL_COLOURS.get(null.rotation, _INK)
+        colour = ROTATION_COLOURS.get(null.rotation, _INK)
         label = f"{null.rotation}{' (primary)' if null.primary else ''}: p = {format_p(null.p)}"
         axes.hist(null.tested, edges.tolist(), color=colour, alpha=0.22, histtype="stepfilled")
         axes.hist(null.tested, edges.tolist(), color=colour, lw=1.3, histtype="step", label=label)

@@ -12,11 +12,13 @@ from cytosurf.errors import DownloadError, InputError
 from cytosurf.report import bands, figures, maps
 from cytosurf.report.cortex import Scene
 from cytosurf.report.embed import data_uri, png_uri, svg_uri
-from cytosurf.report.formatting import listed
+from cytosurf.report.formatting import listed, number
 from cytosurf.report.outcome_tables import class_tests_table
 from cytosurf.report.selection import detailed_sets, feature_sets, joined_sets, primary_pair
+from cytosurf.report.spin_quality import spin_quality_figure
 from cytosurf.report.surface_plot import scene_of
 from cytosurf.report.tables import confusion_table, per_class_table
+from cytosurf.runs.spin_quality import read_quality
 from cytosurf.surfaces.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -93,6 +95,25 @@ def class_bands(record: RunRecord) -> PageFigure:
         f"F1 of {len(of)} classes; {len(above)} lie above the band of their spins, "
         f"{len(corrected)} after correction{': ' if corrected else ''}{listed(corrected[:20])}. "
         "The numbers are in the table below.",
+    )
+
+
+def spin_quality(record: RunRecord) -> PageFigure | None:
+    """Return what the spins keep and distort; None where that was not measured."""
+    figure = spin_quality_figure(record)
+    if figure is None:
+        return None
+    medians = [
+        f"{policy}, median distortion {number(float(np.median(quality.distortion)))}, median kept "
+        f"{100 * np.median(quality.kept):.1f} %"
+        for policy, quality in read_quality(record.directory).items()
+    ]
+    return PageFigure(
+        svg_uri(figure),
+        "Left: how much each spin changes distances along the cortex; right: the share of vertices "
+        "that have a label after it. Spins far to the right on the left, or far to the left on the "
+        "right, are the poor ones.",
+        f"Histograms over spins: {'; '.join(medians)}.",
     )
 
 

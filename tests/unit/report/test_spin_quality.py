@@ -1,10 +1,15 @@
 """The page says what spins keep and distort, and which were left out."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from cytosurf.report import page_figures
 from cytosurf.report.methods import methods_text
-from cytosurf.report.spin_quality import spin_quality
-from tests.unit.report.records import toy_record
+from cytosurf.report.spin_quality import spin_quality, spin_quality_figure
+from cytosurf.runs.spin_quality import SpinQualities, _write
+from tests.unit.report.records import toy_record, with_config
 
 MEASURED = {
     "kept": {"mean": 0.93, "min": 0.901, "max": 0.95},
@@ -52,6 +57,49 @@ def test_filtered_spins(record):
     assert "by more than 18 % on average" in text
     assert "39 independent and 50 mirrored ones of 99 each" in text
     assert "by 99 uniformly random rotations" in text
+
+
+def written(record, distortion=0.18, n_spins=60):
+    """Return a run whose directory has the quality of each spin, the first one the worst."""
+    draw = np.random.default_rng(0).normal
+    ramp = np.arange(n_spins) / n_spins
+    kept = np.clip(draw(0.9, 0.01, n_spins), 0, 1)
+    qualities = SpinQualities(kept, kept, 3 + 0 * kept, distortion + 0.1 * ramp, ramp < 0.5)
+    _write(record.directory, {"independent": qualities, "mirrored": qualities})
+    return qualities
+
+
+def test_the_figure_shows_every_spin(record):
+    """Distortion and share kept, a histogram for each policy; the limit where there is one."""
+    qualities = written(record)
+    left, right = spin_quality_figure(record).axes
+    for axes, values in ((left, qualities.distortion), (right, 100 * qualities.kept)):
+        outlines = [patch.get_xy() for patch in axes.patches]
+        assert len(outlines) == 4  # filled and drawn, two policies
+        for outline in outlines:
+            np.testing.assert_allclose(
+                [outline[:, 0].min(), outline[:, 0].max()], [values.min(), values.max()], atol=1e-4
+            )
+        steps = outlines[1]
+        heights = steps[1:-1:2, 1]
+        assert heights.sum() == len(values)
+    assert not left.lines
+    limited = spin_quality_figure(with_config(record, max_distortion=0.2)).axes[0]
+    assert limited.lines[0].get_xdata()[0] == 0.2
+    alt = page_figures.spin_quality(record).alt
+    assert f"median distortion {np.median(qualities.distortion):.3f}" in alt
+
+
+def test_without_the_measures_there_is_no_figure(record):
+    """No table, no spins; distances that could not be measured leave the share kept."""
+    assert spin_quality_figure(record) is None
+    assert page_figures.spin_quality(record) is None
+    written(record)
+    assert spin_quality_figure(replace(record, nulls=[])) is None
+    written(record, distortion=np.nan)
+    (only,) = spin_quality_figure(record).axes
+    assert only.get_xlabel() == "vertices with a label, %"
+    assert "nan" not in page_figures.spin_quality(record).alt
 
 
 def test_what_is_not_there(record):
