@@ -162,9 +162,15 @@ def siibra_profiles() -> Fetched[SurfaceMap]:
 def siibra_layers() -> Fetched[SurfaceMap]:
     """Fetch the thickness of BigBrain's layers I to VI of the left hemisphere, in mm.
 
-    Returns, raises
-    ---------------
-    As `siibra_profiles`, with six columns.
+    Returns
+    -------
+    Fetched
+        A map of hemisphere L of BigBrain with six columns, valid where the layers have a thickness.
+
+    Raises
+    ------
+    InputError, MissingDataError
+        As for `siibra_profiles`.
     """
     return _wagstyl("layers")
 
