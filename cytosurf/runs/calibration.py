@@ -40,10 +40,10 @@ from cytosurf.nulls.eigenmodes import cortex_modes
 from cytosurf.nulls.random_fields import SYMMETRIES
 from cytosurf.runs.config import FoldConfig, RunConfig
 from cytosurf.runs.directory import check_writable
-from cytosurf.runs.execute import rotation_policies
 from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, surface_meshes
 from cytosurf.runs.names import name_of
 from cytosurf.runs.options import config_of, inputs_of
+from cytosurf.runs.policies import rotation_policies
 from cytosurf.runs.record import read_arrays, write_json
 
 if TYPE_CHECKING:

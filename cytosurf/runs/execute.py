@@ -18,7 +18,7 @@ from typing import Any
 
 from cytosurf._version import __version__
 from cytosurf.decoding.crossval import Decoder
-from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
@@ -45,6 +45,7 @@ from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.outcome import spin_test_outcome, spun_sets
+from cytosurf.runs.policies import chosen_policies, rotation_policies
 from cytosurf.runs.record import (
     INFO,
     RESULTS,
@@ -330,68 +331,6 @@ def spin_run(
     what = (directory, test, prepared.policies, wanted, prepared.jobs)
     spins.add_spins(*what, scheduler=scheduler, after_chunk=note, enough=watch.settled)
     return seconds()
-
-
-def rotation_policies(assigner: SpinAssigner) -> tuple[Policy, ...]:
-    """Return the rotation policies that spheres allow: mirrored ones need mirrored spheres.
-
-    Parameters
-    ----------
-    assigner : SpinAssigner
-        The spheres.
-
-    Warns
-    -----
-    CytosurfWarning
-        If there are two hemispheres that cannot be spun alike.
-    """
-    if assigner.mirrored:
-        return ("independent", "mirrored")
-    if len(assigner.hemispheres) == 2:
-        warnings.warn(
-            "The two spheres of this space are not each other's mirror image, so rotations are "
-            "independent for every statistic. The p of a score on its own is then far too small "
-            "where labels and features are alike left and right; work in fsLR-32k for a valid one.",
-            CytosurfWarning,
-            stacklevel=2,
-        )
-    return ("independent",)
-
-
-def chosen_policies(possible: tuple[Policy, ...], rotation: str) -> tuple[Policy, ...]:
-    """Return the rotation policies of a run: all that are possible, or the one that was chosen.
-
-    Parameters
-    ----------
-    possible : tuple of {"independent", "mirrored"}
-        From `rotation_policies`.
-    rotation : {"both", "independent", "mirrored"}
-        What was chosen.
-
-    Raises
-    ------
-    InputError
-        If mirrored rotations are asked for and the spheres do not allow them.
-
-    Warns
-    -----
-    CytosurfWarning
-        If mirrored rotations are possible and left out.
-    """
-    chosen = tuple(policy for policy in possible if rotation in ("both", policy))
-    if not chosen:
-        found = "'mirrored' without two spheres that are each other's mirror image"
-        way_out = "Mirrored rotations need both hemispheres in fsLR-32k."
-        raise InputError("rotation", found, "'both' or 'independent'", way_out)
-    if len(possible) > len(chosen) and "mirrored" not in chosen:
-        warnings.warn(
-            "Rotations are independent for every statistic, as asked. They are for differences to "
-            "a position: the p of a score on its own is far too small where labels and features "
-            "are alike left and right.",
-            CytosurfWarning,
-            stacklevel=2,
-        )
-    return chosen
 
 
 def _info(

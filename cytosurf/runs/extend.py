@@ -14,24 +14,18 @@ from threadpoolctl import threadpool_limits
 
 from cytosurf.decoding.crossval import Decoder, make_decoder
 from cytosurf.errors import InputError
-from cytosurf.nulls import SpinAssigner, SpinTest, run_spins, statistic_named
+from cytosurf.nulls import SpinTest, run_spins, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
 from cytosurf.runs.chunks import chunk_paths
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs
-from cytosurf.runs.execute import (
-    Prepared,
-    chosen_policies,
-    make_spin_test,
-    prepare,
-    rotation_policies,
-    spin_run,
-)
+from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
-from cytosurf.runs.inputs import Inputs, surface_meshes
+from cytosurf.runs.inputs import Inputs
 from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
+from cytosurf.runs.policies import policies_of
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import (
     POLICIES,
@@ -43,7 +37,6 @@ from cytosurf.runs.shards import (
     write_shard_note,
 )
 from cytosurf.runs.stopping import Watch
-from cytosurf.surfaces.space import Space
 
 MEASURED_SPINS = 3
 
@@ -192,7 +185,7 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
         raise InputError(str(directory / INFO), found, "the key 'run'", "Decode it again.")
     for other in others:
         collect(directory, other, run)
-    policies = _policies_of(read_config(directory))
+    policies = policies_of(read_config(directory))
     if not any(chunk_paths(directory, policy) for policy in policies):
         way_out = f"Make some with: cytosurf spin {directory} --spins 1000"
         raise InputError(str(directory), "no spins", "spins to merge", way_out)
@@ -205,12 +198,6 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
     record = replace(record, config=record.config | changes)
     check_complete(directory, policies, spins_that_decide(record, policies, total))
     return conclude(record, policies, _seconds(record), changes)
-
-
-def _policies_of(config: RunConfig) -> tuple[Policy, ...]:
-    """Return the rotation policies that the spins of a run must be there of."""
-    assigner = SpinAssigner(surface_meshes(Space.parse(config.space), config.hemispheres, "sphere"))
-    return chosen_policies(rotation_policies(assigner), config.rotation)
 
 
 def retest(
