@@ -17,7 +17,7 @@ app = typer.Typer(
 
 ARGUMENTS = (
     *("space", "points", "features", "unit", "method", "k", "sigma_mm", "max_distance_mm"),
-    "midsurface",
+    *("midsurface", "mesh_space"),
 )
 SPACES = "bigbrain (histological), bigbrainsym (ICBM), colin27, or other:NAME."
 
@@ -89,7 +89,9 @@ def map_command(
         str, typer.Option(help="nearest (published), inverse-distance or gaussian.")
     ] = "nearest",
     k: Annotated[int | None, typer.Option(help="Points of a weighted mean; 8 if left out.")] = None,
-    sigma_mm: Annotated[float, typer.Option(help="Width of the Gaussian.")] = 1.0,
+    sigma_mm: Annotated[
+        float | None, typer.Option(help="Width of the Gaussian; 1 if left out.")
+    ] = None,
     max_distance_mm: Annotated[
         float, typer.Option(help="Points further away are not taken; inf for the published rule.")
     ] = 5.0,
@@ -99,7 +101,9 @@ def map_command(
             help="Your own midsurface in the space of the points, {hemi} for L and R in its name."
         ),
     ] = None,
-    mesh_space: Annotated[str, typer.Option(help="Mesh of --midsurface.")] = "bigbrain",
+    mesh_space: Annotated[
+        str | None, typer.Option(help="Mesh of --midsurface; bigbrain-164k if left out.")
+    ] = None,
     tolerance_mm: Annotated[
         float | None,
         typer.Option(help="90 % of the points must lie this near to the midsurface."),
@@ -112,7 +116,8 @@ def map_command(
     from cytosurf.features.embedding_set import map_embeddings
 
     options: dict[str, Any] = {"method": method, "k": k, "sigma_mm": sigma_mm}
-    target, mesh = parsed_space(to, "to"), parsed_space(mesh_space, "mesh_space")
+    target = parsed_space(to, "to")
+    mesh = parsed_space(mesh_space, "mesh_space") if mesh_space else None
     with naming_options(ARGUMENTS):
         files = map_embeddings(
             table,

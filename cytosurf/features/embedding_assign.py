@@ -29,6 +29,7 @@ from cytosurf.surfaces.templates import BIGBRAIN
 
 MAX_DISTANCE_MM = 5.0
 K_NEAREST = 8  # points of a weighted mean
+SIGMA_MM = 1.0
 BLOCK_ROWS = 8192  # vertices whose components are computed at once
 MOST_REPEATED = 0.5  # share of rows that may stand at the point of another row
 SMALL_SHARE = 0.01  # of points; a hemisphere with fewer than that has none of its own
@@ -64,11 +65,11 @@ def assign_to_midsurface(
     *,
     method: Method = "nearest",
     k: int | None = None,
-    sigma_mm: float = 1.0,
+    sigma_mm: float | None = None,
     max_distance_mm: float = MAX_DISTANCE_MM,
     n_components: int | None = None,
     midsurfaces: Mapping[str, Mesh] | None = None,
-    mesh_space: Space = BIGBRAIN,
+    mesh_space: Space | None = None,
     tolerance_mm: float | None = None,
 ) -> AssignedEmbeddings:
     """Give every vertex of the midsurface the features of the points near it.
@@ -87,8 +88,8 @@ def assign_to_midsurface(
         weights ``1 / d`` or ``exp(-d**2 / (2 * sigma_mm**2))``.
     k : int, optional
         Points of a weighted mean; 8 if left out.
-    sigma_mm : float
-        Width of the Gaussian.
+    sigma_mm : float, optional
+        Width of the Gaussian; 1 mm if left out.
     max_distance_mm : float
         Points further away are not taken; vertices without any are not valid. Infinity is the
         published rule without a limit.
@@ -97,8 +98,8 @@ def assign_to_midsurface(
         of all hemispheres (see `cytosurf.features.pca`).
     midsurfaces : mapping of str to Mesh, optional
         The user's own midsurface of each hemisphere, "L" and "R", in the space of the points.
-    mesh_space : Space
-        The mesh of these midsurfaces, e.g. fs_LR 32k.
+    mesh_space : Space, optional
+        The mesh of these midsurfaces, e.g. fs_LR 32k; BigBrain's if left out.
     tolerance_mm : float, optional
         90 % of the points must lie this near to the midsurface; 2 mm if left out, 8 mm where
         another brain's stands in.
@@ -133,8 +134,14 @@ def assign_to_midsurface(
     [1.0, 1.0, 9.1]
     """
     if midsurfaces is None:
-        midsurfaces, mesh_space = load_midsurfaces(table.space, table.name), BIGBRAIN
+        if mesh_space not in (None, BIGBRAIN):
+            raise InputError(
+                "mesh_space", f"{mesh_space} without a midsurface of it", f"one, or {BIGBRAIN}"
+            )
+        midsurfaces = load_midsurfaces(table.space, table.name)
         _warn_of_stand_in(table)
+    mesh_space = mesh_space or BIGBRAIN
+    _check_mesh_space(mesh_space, midsurfaces)
     check_near(
         table.points_mm, table.space, midsurfaces, where=table.name, tolerance_mm=tolerance_mm
     )
@@ -146,7 +153,7 @@ def assign_to_midsurface(
         table.points_mm[first],
         method=method,
         k=points_per_vertex(method, k),
-        sigma_mm=sigma_mm,
+        sigma_mm=gaussian_sigma_mm(method, sigma_mm),
         max_distance_mm=max_distance_mm,
     )
     valid = np.diff(weights.indptr) > 0
@@ -179,6 +186,32 @@ def points_per_vertex(method: str, k: int | None) -> int:
     if k is not None:
         return k
     return 1 if method == "nearest" else K_NEAREST
+
+
+def _check_mesh_space(mesh_space: Space, midsurfaces: Mapping[str, Mesh]) -> None:
+    """Raise unless midsurfaces have as many vertices as their space."""
+    for hemisphere, mesh in midsurfaces.items():
+        if mesh_space.n_vertices not in (None, mesh.n_vertices):
+            raise InputError(
+                "mesh_space",
+                f"{mesh_space}, of {mesh_space.n_vertices:,} vertices",
+                f"the mesh of the midsurface, of {mesh.n_vertices:,} on hemisphere {hemisphere}",
+            )
+
+
+def gaussian_sigma_mm(method: str, sigma_mm: float | None) -> float:
+    """Return the width of the Gaussian: as asked for, else 1 mm.
+
+    Raises
+    ------
+    InputError
+        If a width is asked for with another method.
+    """
+    if sigma_mm is None:
+        return SIGMA_MM
+    if method != "gaussian":
+        raise InputError("sigma_mm", f"{sigma_mm:g}", f"nothing with the method {method}")
+    return sigma_mm
 
 
 def gather(

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from cytosurf.errors import InputError
-from cytosurf.features.embedding_spaces import load_midsurfaces
+from cytosurf.features.embedding_spaces import POINT_SPACES, load_midsurfaces, point_space
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.registry import load_features
 from cytosurf.surfaces.templates import BIGBRAIN
@@ -50,11 +50,14 @@ def generate_embeddings(
     InputError
         If a name is unknown, or a number makes no sense.
     """
+    own = [name for name, known in POINT_SPACES.items() if known.is_own]
+    if point_space(space) not in own:
+        raise InputError("space", space, f"{' or '.join(own)}: a surface of BigBrain's own")
     if not 0 < share <= 1:
         raise InputError("share", f"{share:g}", "a share of the vertices, above 0 and at most 1")
     if not 0 <= jitter_mm < np.inf:
         raise InputError("jitter_mm", f"{jitter_mm:g}", "0 mm or more")
-    midsurfaces = load_midsurfaces(space, "space")
+    midsurfaces = load_midsurfaces(point_space(space), "space")
     surface_map = load_features(features, BIGBRAIN).map
     points = np.concatenate([midsurfaces[h].vertices for h in surface_map.hemispheres])
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ from cytosurf.features.embedding_assign import (
     MAX_DISTANCE_MM,
     AssignedEmbeddings,
     assign_to_midsurface,
+    gaussian_sigma_mm,
     points_per_vertex,
 )
 from cytosurf.features.embedding_table import EmbeddingTable
@@ -36,7 +37,7 @@ from cytosurf.surfaces.outputs import output_template, sidecar, with_hemisphere
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.routes import spheres_used
 from cytosurf.surfaces.space import Space
-from cytosurf.surfaces.templates import BIGBRAIN, FSLR_32K, greyordinate_mask
+from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 from cytosurf.targets.files import hemisphere_paths
 from cytosurf.targets.target import sphere_sources
 
@@ -93,10 +94,10 @@ def map_embeddings(
     n_components: int | None = None,
     method: Method = "nearest",
     k: int | None = None,
-    sigma_mm: float = 1.0,
+    sigma_mm: float | None = None,
     max_distance_mm: float = MAX_DISTANCE_MM,
     midsurface: str | None = None,
-    mesh_space: Space = BIGBRAIN,
+    mesh_space: Space | None = None,
     tolerance_mm: float | None = None,
 ) -> list[Path]:
     """Carry a table of embeddings to a space, and write maps of features and of distances.
@@ -117,8 +118,8 @@ def map_embeddings(
     midsurface : str, optional
         The user's own midsurface in the space of the points: a GIFTI file of each hemisphere,
         ``{hemi}`` for L and R in its name.
-    mesh_space : Space
-        The mesh of that midsurface.
+    mesh_space : Space, optional
+        The mesh of that midsurface; BigBrain's if left out.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def map_embeddings(
     record["Assignment"] = {
         "Method": method,
         "K": points_per_vertex(method, k),
-        "SigmaMM": sigma_mm if method == "gaussian" else None,
+        "SigmaMM": gaussian_sigma_mm(method, sigma_mm) if method == "gaussian" else None,
         "MaxDistanceMM": max_distance_mm if np.isfinite(max_distance_mm) else None,
         "Midsurface": "the user's own" if midsurface else f"BigBrain midsurface, {opened.space}",
         "MidsurfaceFiles": [

@@ -32,6 +32,7 @@ from cytosurf.features.embedding_table import (
 from cytosurf.features.sets import MAX_DROPPED_SHARE
 from cytosurf.surfaces.parts import naming
 
+HDF5_SUFFIXES = (".h5", ".hdf5", ".he5")
 CACHE_BYTES = 64 * 2**20  # chunks of the file that wait until they are full
 
 
@@ -56,7 +57,7 @@ def write_embeddings(
     Parameters
     ----------
     path : path-like
-        The HDF5 file to write; it has a temporary name until it is whole.
+        The HDF5 file to write, ``*.h5``; it has a temporary name until it is whole.
     chunks : iterable of EmbeddingChunk
         Any number of rows each, all with the same number of features; points in mm.
     space : str
@@ -72,7 +73,8 @@ def write_embeddings(
     ------
     InputError
         If there is no row, a chunk has another number of features than the first, more than 5 % of
-        the rows are NaN or infinite, or the file cannot be written. Nothing is then left.
+        the rows are NaN or infinite, or the file has another ending or cannot be written. Nothing
+        is then left.
 
     Warns
     -----
@@ -92,6 +94,10 @@ def write_embeddings(
 
     name = point_space(space)
     where = os.fspath(path)
+    if Path(path).suffix.lower() not in HDF5_SUFFIXES:
+        raise InputError(
+            where, f"the ending {Path(path).suffix!r}", f"one of {', '.join(HDF5_SUFFIXES)}"
+        )
     n_seen = n_dropped = 0
     try:
         with atomic_path(path) as temporary:

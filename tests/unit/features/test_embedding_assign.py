@@ -235,6 +235,22 @@ class TestBadPoints:
         with pytest.raises(InputError, match="no vertex with a point within 1e-06 mm"):
             assign(table_of(), max_distance_mm=1e-6)
 
+    def test_the_mesh_of_a_midsurface(self):
+        """It has as many vertices as its space, and there is none without a midsurface."""
+        with pytest.raises(InputError, match=r"mesh_space: found fsLR-32k.*of 642 on hemisphere L"):
+            assign(table_of(), mesh_space=Space("fsLR", "32k"))
+        with pytest.raises(InputError, match="mesh_space: found toy-642 without a midsurface"):
+            assign_to_midsurface(table_of(), mesh_space=TOY)
+
+    def test_a_width_is_one_of_the_gaussian(self):
+        """With other methods it would do nothing."""
+        with pytest.raises(InputError, match=r"sigma_mm: found 2; expected nothing .* nearest"):
+            assign(table_of(), sigma_mm=2)
+        one, same = (
+            assign(table_of(), method="gaussian", sigma_mm=sigma_mm) for sigma_mm in (1, None)
+        )
+        np.testing.assert_array_equal(one.features.values, same.features.values)
+
     def test_a_space_without_surface_needs_one(self):
         """Another species."""
         with pytest.raises(InputError, match="Give the midsurface"):

@@ -205,6 +205,7 @@ class TestGenerated:
             ({"share": 1.5}, "share: found 1.5"),
             ({"jitter_mm": -1}, "jitter_mm: found -1"),
             ({"jitter_mm": np.inf}, "jitter_mm: found inf"),
+            ({"space": "colin27"}, "space: found colin27; expected bigbrain or bigbrainsym"),
         ],
     )
     def test_numbers_without_a_meaning(self, tmp_path, options, words):

@@ -221,6 +221,13 @@ class TestFiles:
         with pytest.raises(InputError, match="found no row"):
             write_embeddings(tmp_path / "t.h5", chunks, space="bigbrain")
 
+    def test_another_ending_is_refused(self, tmp_path):
+        """What is in the file would not be what its name says; nothing is written."""
+        table = EmbeddingTable(np.zeros((2, 3)), np.ones((2, 1)), space="bigbrain")
+        with pytest.raises(InputError, match=r"t\.npz: found the ending '\.npz'; expected .*\.h5"):
+            table.write(tmp_path / "t.npz")
+        assert not list(tmp_path.iterdir())
+
     def test_a_place_that_cannot_be_written(self, tmp_path):
         """A file where a folder should be."""
         (tmp_path / "file").write_text("x")
