@@ -51,6 +51,9 @@ _LEVEL = 2
 _WORTH_THREADS = 1_000_000
 # Bytes that fit into a processor's cache.
 _BLOCK = 1 << 18
+# Bytes written at once. For more, the kernel may look for stretches of memory of that length, which
+# has been seen to take several times as long as writing.
+_WRITTEN = 1 << 16
 
 
 def map_bytes(path: Path) -> mmap.mmap:
@@ -116,7 +119,10 @@ def write_gifti(path: Path, image: Any, array: Callable[[int], npt.NDArray[Any]]
         # One text is written while the next ones are made.
         texts = run(lambda index: _encoded(array(index)), range(len(others)))
         for text, rest in zip(texts, others, strict=True):
-            stream.writelines((_OPEN, text, rest[rest.index(_CLOSE) :]))
+            stream.write(_OPEN)
+            whole = memoryview(text)
+            stream.writelines(whole[at : at + _WRITTEN] for at in range(0, len(whole), _WRITTEN))
+            stream.write(rest[rest.index(_CLOSE) :])
 
 
 def empty_array(shape: tuple[int, ...], intent: str, datatype: str, meta: dict[str, str]) -> Any:
