@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cytosurf.errors import InputError
+from cytosurf.runs.chunks import has_chunks
 from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
 from cytosurf.runs.lock import PREFIX
+from cytosurf.runs.provenance import versions
 from cytosurf.runs.record import INFO, read_json
 
 ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
@@ -128,6 +130,27 @@ def check_same_inputs(directory: Path, hashes: Mapping[str, str]) -> None:
                 "the same data",
                 ADVICE_OTHER_RUN,
             )
+
+
+def check_same_version(directory: Path) -> None:
+    """Raise `InputError` if `directory` holds spins of another version of cytosurf.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    """
+    if not has_chunks(directory) or not (directory / INFO).exists():
+        return
+    now = versions().get("cytosurf", "")
+    before = read_json(directory / INFO).get("versions", {}).get("cytosurf", now)
+    if before != now:
+        raise InputError(
+            f"--out {directory}",
+            f"spins of cytosurf {before}",
+            f"spins of this version, {now}",
+            f"Go on with cytosurf {before}, or begin in another --out.",
+        )
 
 
 def _holds_files(directory: Path) -> bool:

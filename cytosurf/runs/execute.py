@@ -28,6 +28,7 @@ from cytosurf.runs.device import device_facts, identity_of_refits, processes_of
 from cytosurf.runs.directory import (
     check_same_config,
     check_same_inputs,
+    check_same_version,
     check_writable,
     with_earlier_requests,
 )
@@ -144,6 +145,7 @@ def prepare(
         check_writable(folder)
         check_unlocked(folder)
         check_same_config(folder, its_config)
+        check_same_version(folder)
     configs = [with_earlier_requests(f, c) for f, c in zip(folders, configs, strict=True)]
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     clock = Clock({})
@@ -200,7 +202,8 @@ def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
         record = make_record(directory, config, inputs, observed, results)
         write_config(directory, config)
         if not (directory / INFO).exists():
-            write_json(directory / INFO, {"inputs": inputs.hashes()})
+            known = {"inputs": inputs.hashes(), "versions": provenance.versions()}
+            write_json(directory / INFO, known)
         write_arrays(directory, record)
         if prepared.assigner is not None and config.spins:
             test = make_spin_test(prepared, prepared.assigner, observed.decoders)

@@ -172,6 +172,7 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     InputError
         If a shard is of another run or damaged, results of a spin differ, or spins are missing.
     """
+    read_config(directory)
     with locked(directory):
         return _merge(directory, others)
 

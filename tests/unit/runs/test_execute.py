@@ -180,6 +180,23 @@ def test_spins_of_another_version_are_refused_before_anything_is_written(run_toy
     assert listing(tmp_path) == before
 
 
+def test_another_version_is_named(run_toy, tmp_path):
+    """Where spins are there; without them the run is simply decoded again."""
+    run_toy(tmp_path / "spun", spins=1)
+    run_toy(tmp_path / "bare", spins=0)
+    for name in ("spun", "bare"):
+        info = read_json(tmp_path / name / "run.json")
+        versions = info["versions"] | {"cytosurf": "0.0.9"}
+        write_json(tmp_path / name / "run.json", info | {"versions": versions})
+    before = listing(tmp_path / "spun")
+    with pytest.raises(
+        InputError, match=r"found spins of cytosurf 0\.0\.9; .*with cytosurf 0\.0\.9"
+    ):
+        run_toy(tmp_path / "spun", spins=2)
+    assert listing(tmp_path / "spun") == before
+    assert len(run_toy(tmp_path / "bare", spins=1).nulls) == 4
+
+
 SLOW_RUN = """
 import sys, time, pytest
 from tests.unit.runs import cortex

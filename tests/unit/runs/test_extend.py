@@ -122,6 +122,12 @@ class TestShards:
         assert record.config["spins"] == 12
         assert merge_into_run(bare, copies).results == record.results
 
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        """Is not made."""
+        with pytest.raises(InputError, match=r"config\.yaml: found no readable configuration"):
+            merge_into_run(tmp_path / "none")
+        assert not list(tmp_path.iterdir())
+
     def test_a_missing_shard_is_named(self, bare):
         """By its spins, the last ones too; nothing is tested."""
         add_to_run(bare, 12, shard=Shard(1, 3))
