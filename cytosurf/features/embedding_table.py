@@ -128,9 +128,11 @@ class EmbeddingTable:
 
     @property
     def name(self) -> str:
-        """What messages call the table: its file, if it has one."""
-        stored = isinstance(self.features, StoredFeatures)
-        return str(self.features.path) if stored else "embedding table"  # type: ignore[union-attr]
+        """What messages call the table: its file as seen from the working folder, if it has one."""
+        if not isinstance(self.features, StoredFeatures):
+            return "embedding table"
+        path, here = self.features.path, Path.cwd()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> EmbeddingTable:

@@ -103,7 +103,12 @@ def check_vertex_count(n_rows: int, space: Space, hemispheres: tuple[str, ...], 
             )
     elif n_rows != n_expected * n_hemispheres:
         fitting = [f"{t}-{d}" for (t, d), n in KNOWN_SPACES.items() if n * n_hemispheres == n_rows]
-        way_out = f"The count fits {' or '.join(fitting)}: name that space." if fitting else ""
+        way_out = (
+            f"The count fits {' or '.join(fitting)}: name that space, or carry the map first "
+            "(cytosurf map)."
+            if fitting
+            else ""
+        )
         raise InputError(
             where,
             f"{n_rows:,} vertices",

@@ -1,5 +1,7 @@
 """Tables of embeddings: what goes in comes out, in chunks, whole or not at all."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -150,6 +152,15 @@ class TestFiles:
             assert 2**21 < 4 * np.prod(file["features"].chunks) <= 2**22
         again = EmbeddingTable.open(tmp_path / "t.h5")
         np.testing.assert_array_equal(whole(again), rows(5000, 300)[1])
+
+    def test_messages_call_it_by_its_name_from_here(self, tmp_path, monkeypatch):
+        """A file in the working folder by its name alone, others by their whole path."""
+        table = EmbeddingTable(*rows(), space="bigbrain")
+        assert table.name == "embedding table"
+        stored = table.write(tmp_path / "folder" / "t.h5")
+        assert stored.name == str(tmp_path / "folder" / "t.h5")
+        monkeypatch.chdir(tmp_path)
+        assert stored.name == str(Path("folder/t.h5"))
 
     def test_a_table_can_replace_its_own_file(self, tmp_path):
         """Reading goes on while the new file has a temporary name."""

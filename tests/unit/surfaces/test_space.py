@@ -99,3 +99,11 @@ def test_halves_of_an_own_space_must_be_equal():
     """An odd number of rows cannot be two hemispheres."""
     with pytest.raises(InputError, match="two hemispheres"):
         check_vertex_count(11, Space("mouse", "5k"), ("L", "R"), "map")
+
+
+def test_a_count_of_another_space_says_where_to_go():
+    """The spaces with that count are named, and the command that carries a map from them."""
+    with pytest.raises(InputError, match=r"fits fsLR-164k or bigbrain-164k.*\(cytosurf map\)"):
+        check_vertex_count(163_842, Space("fsLR", "32k"), ("L",), "map")
+    with pytest.raises(InputError, match=r"expected 32,492 \(fsLR-32k, hemispheres L\)\.$"):
+        check_vertex_count(5, Space("fsLR", "32k"), ("L",), "map")
