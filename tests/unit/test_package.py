@@ -1,6 +1,7 @@
 """The package as a whole: a light import, a complete public API, rooms in their order."""
 
 import ast
+import inspect
 import json
 import re
 import subprocess
@@ -223,3 +224,13 @@ def test_nothing_is_unpickled_or_evaluated(path):
             assert "SafeLoader" in ast.unparse(node)
         if function == "np.load":
             assert "allow_pickle=False" in ast.unparse(node)
+
+
+@pytest.mark.parametrize("room", ["nulls", "runs", "bench", "report"])
+def test_the_reference_lists_what_a_room_offers(room):
+    """Every class and function, there or under its name in the top-level package."""
+    module = import_module(f"cytosurf.{room}")
+    listed = set((REPOSITORY / "docs/api/index.md").read_text(encoding="utf-8").split())
+    offered = {name for name in module.__all__ if inspect.isroutine(getattr(module, name))}
+    offered |= {name for name in module.__all__ if inspect.isclass(getattr(module, name))}
+    assert not {n for n in offered if n not in listed and f"{room}.{n}" not in listed}
