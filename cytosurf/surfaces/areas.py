@@ -32,6 +32,20 @@ def check_surface(surface: str) -> Surface:
     return surface
 
 
+def check_areas(surface: str, method: str) -> Surface:
+    """Return the name of a surface with areas, or raise if it is none or the method uses no areas.
+
+    Examples
+    --------
+    >>> check_areas("sphere", "adaptive")
+    'sphere'
+    """
+    checked = check_surface(surface)
+    if method != "adaptive" and checked != SURFACES[0]:
+        raise InputError("areas", f"{surface!r} with the method {method}", "the method adaptive")
+    return checked
+
+
 def midsurface_areas(space: Space, hemisphere: str) -> npt.NDArray[np.float64]:
     """Return the area of each vertex on the midsurface of a known space.
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy.typing as npt
 
+from cytosurf.surfaces.areas import check_areas
 from cytosurf.surfaces.carrying import Carrier, checked_mask, usable_values
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap, hemisphere_rows
 from cytosurf.surfaces.routes import route
@@ -75,6 +76,7 @@ def resample(
     True
     """
     chosen = check_method(method)
+    check_areas(areas, chosen)
     counted = checked_mask(mask, data_in.n_vertices, masked)
     if not route(data_in.space, to, method=chosen) and counted is None:
         return data_in

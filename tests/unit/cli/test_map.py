@@ -72,5 +72,7 @@ def test_errors_name_the_option(tmp_path):
     files = write_map(brain, tmp_path / "in_space-fsLR_den-32k.dscalar.nii")
     with pytest.raises(InputError, match="--method: found 'cubic'"):
         run(*files, "--to", "fsLR-164k", "--method", "cubic", "--out", tmp_path / "x")
+    with pytest.raises(InputError, match="--areas: found 'sphere' with the method barycentric"):
+        run(*files, "--to", "fsLR-164k", "--areas", "sphere", "--out", tmp_path / "x")
     with pytest.raises(InputError, match="--mask: found an option for surface maps"):
         run("pet.nii.gz", "--to", "fsLR-32k", "--mask", "m.gii", "--out", tmp_path / "x")

@@ -234,6 +234,16 @@ def test_a_mask_that_does_not_fit_is_refused(toy_route):
         resample(brain, FINE, method="adaptiv")
 
 
+def test_areas_belong_to_the_adaptive_method(toy_route):
+    """With others they would do nothing, and a name that is none is refused with all."""
+    brain = SurfaceMap(np.zeros(2 * N_COARSE), COARSE)
+    with pytest.raises(InputError, match="areas: found 'sphere' with the method nearest"):
+        resample(brain, FINE, method="nearest", areas="sphere")
+    with pytest.raises(InputError, match="areas: found 'pial'"):
+        resample(brain, FINE, areas="pial")
+    assert resample(brain, FINE, method="adaptive", areas="sphere").space == FINE
+
+
 def test_labels_keep_their_names_and_zero_takes_part(toy_route):
     """Every key moves as a label, 0 included; the mask option changes nothing."""
     keys = np.tile(np.where(toy.icosphere(2).vertices[:, 0] > 0, 4, 0), 2)
