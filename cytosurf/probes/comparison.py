@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -203,14 +205,20 @@ def _claim(task: _Task) -> None:
             raise InputError("--out", f"{task.out}, not empty", "a new or empty folder")
         write_text(path, json.dumps(asked, indent=2) + "\n")
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for part in asked:
-        for name in sorted(before[part].keys() | asked[part].keys()):
-            if before[part].get(name) != asked[part].get(name):
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        parts = [(before[part], asked[part]) for part in asked]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            str(path), "a damaged file", "what is compared", "Use another --out."
+        ) from None
+    for old, new in parts:
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
                 raise InputError(
                     f"--out {task.out}",
-                    f"a comparison with {name} = {before[part].get(name)}",
-                    f"one with {name} = {asked[part].get(name)}",
+                    f"a comparison with {name} = {old.get(name)}",
+                    f"one with {name} = {new.get(name)}",
                     "Choose another --out.",
                 )
 
@@ -233,10 +241,9 @@ def _result(task: _Task, model: str, on_fold: Callable[[str, int], None] | None)
 def _of_fold(task: _Task, model: str, k: int) -> npt.NDArray[Any]:
     """Return features, or predictions, of all tiles by what fold `k` trains on; kept in a file."""
     path = task.out / model / f"fold-{k}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            found: npt.NDArray[Any] = stored["values"]
-            return found
+    stored = _stored(path)
+    if stored is not None:
+        return stored
     path.parent.mkdir(exist_ok=True)
     if model == "coordinates":
         values: npt.NDArray[Any] = task.source.coordinates_mm[:, :2]
@@ -248,6 +255,16 @@ def _of_fold(task: _Task, model: str, k: int) -> npt.NDArray[Any]:
     else:
         values = _contrastive(task, model, k)
     write_npz(path, values=values)
+    return values
+
+
+def _stored(path: Path) -> npt.NDArray[Any] | None:
+    """Return what is kept in a file; None where it is not there or damaged, and made again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values: npt.NDArray[Any] = arrays["values"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
     return values
 
 

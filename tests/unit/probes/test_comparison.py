@@ -109,6 +109,23 @@ def test_what_is_done_is_not_done_again(done, monkeypatch):
         assert np.array_equal(result.counts, found.results[model].counts)
 
 
+def test_damaged_files_are_made_again_or_named(done, tmp_path):
+    """Features are, what is compared is not guessed."""
+    _, path, found = done
+    out = tmp_path / "out"
+    compare_models(options(path), out, models=["pca"], protocol=PROTOCOL)
+    file = out / "pca" / "fold-1.npz"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    again = compare_models(options(path), out, models=["pca"], protocol=PROTOCOL)
+    assert file.read_bytes() == whole
+    assert np.array_equal(again.results["pca"].counts, found.results["pca"].counts)
+    for content in ("{", "[]", "{}"):
+        (out / "probe.json").write_text(content)
+        with pytest.raises(InputError, match="damaged"):
+            compare_models(options(path), out, models=["pca"], protocol=PROTOCOL)
+
+
 @pytest.mark.parametrize(
     ("changes", "protocol", "words"),
     [
