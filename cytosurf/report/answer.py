@@ -194,8 +194,14 @@ def _drawn(test: NullRecord) -> str:
 def _adds(test: NullRecord) -> str:
     """Read the p of an increment test in words that are as graded as it is."""
     what = f"{test.features} adds to {test.baseline}"
-    others = rivals(test.draws)
-    if test.p <= _LEVEL and test.observed > 0:
+    n, others = len(test.null), rivals(test.draws)
+    few = 1 / (n + 1) > _LEVEL
+    if few and not test.exceed:
+        text = (
+            f"None of {n} {test.draws} does as much beside {test.baseline}; they are too few to "
+            f"tell whether {what} more than {others} would."
+        )
+    elif test.p <= _LEVEL and test.observed > 0:
         text = (
             f"{what} more than {others} would, so it knows something of the labels "
             " that these columns of position do not; more columns might."
@@ -212,8 +218,7 @@ def _adds(test: NullRecord) -> str:
             f"{others.capitalize()} often do as much beside {test.baseline}: no good "
             f"evidence that {what} anything of its own."
         )
-    n = len(test.null)
-    if 1 / (n + 1) > _LEVEL:
+    if few:
         text += f" With {n} {test.draws} no smaller p was possible: run more."
     return text
 
@@ -264,8 +269,14 @@ def _verdict(test: NullRecord, features: str, baseline: str | None, target: str)
         f"{features} tells more about {target}"
         f"{f' than {baseline}' if test.baseline else ' than smooth maps do by accident'}"
     )
-    p = _decisive_p(test)
-    if p <= _LEVEL:
+    n, p = len(test.null), _decisive_p(test)
+    few = 1 / (n + 1) > _LEVEL
+    if few and not test.exceed:
+        text = (
+            f"None of {n} label maps at random places does as well; they are too few to tell "
+            f"whether {claim}."
+        )
+    elif p <= _LEVEL:
         text = (
             f"The {what} is larger than label maps of the same smoothness at random places "
             f"usually give, so it is unlikely to be an accident of smoothness alone."
@@ -281,8 +292,7 @@ def _verdict(test: NullRecord, features: str, baseline: str | None, target: str)
             "Label maps of the same smoothness at random places often do as well: this run gives "
             f"no good evidence that {claim}. It does not show the opposite either."
         )
-    n = len(test.null)
-    if 1 / (n + 1) > _LEVEL:
+    if few:
         return f"{text} With {n} spins no smaller p was possible: run more."
     low, high = test.p_ci95
     if test.p_holm is None and low <= _LEVEL <= high:

@@ -243,7 +243,7 @@ def _increment_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
         f"increment: {position} + {features} − {position}",
         *_drawn(row),
         f"{features} adds more to {position} than {rivals(row['null'])} add",
-        f"that more columns of position than these {row['n_position']} would not do as well",
+        f"that more columns of position ({row['n_position']} here) would not do as well",
     )
 
 

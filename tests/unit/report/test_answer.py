@@ -201,7 +201,9 @@ def test_an_increment_test_is_part_of_the_answer(record, p, shows):
     assert "mirrored rotations" not in made_anew.found.partition("Added to")[2]
     assert "wrong places" not in made_anew.shows.partition("adds to")[2]
     few = replace(test, draws="surrogates", null=test.null[:9])
-    few = answer(replace(run, increment_nulls=[few])).shows
+    few = answer(replace(run, increment_nulls=[replace(few, exceed=0, p=0.1)])).shows
+    assert "None of 9 surrogates does as much beside harmonics:8; they are too few" in few
+    assert "often do as much" not in few
     assert "With 9 surrogates no smaller p was possible" in few
     assert shows in said.shows
     assert said.numbers[-1].label == "increment test"
@@ -218,6 +220,15 @@ def test_a_score_under_independent_rotations_is_not_trusted(record):
     assert (
         "alike left and right: it counts" not in answer(under_one_policy(record, "mirrored")).shows
     )
+
+
+def test_too_few_spins_are_not_read_as_evidence_against(record):
+    """Where none of them does as well, the answer does not say that they often do."""
+    test = replace(record.nulls[0], null=record.nulls[0].null[:4], exceed=0, p=0.2)
+    shows = answer(replace(record, nulls=[test])).shows
+    assert "None of 4 label maps at random places does as well; they are too few" in shows
+    assert "often do as well" not in shows
+    assert "With 4 spins no smaller p was possible" in shows
 
 
 def test_features_alone_are_part_of_the_answer(record):
