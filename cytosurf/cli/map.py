@@ -121,7 +121,6 @@ def map_command(
 
     Example: cytosurf map pet.nii.gz --from MNI152NLin2009cAsym --to fsLR-32k --out pet
     """
-    from cytosurf.surfaces.areas import check_areas
     from cytosurf.surfaces.mapping import map_files
     from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
@@ -156,8 +155,6 @@ def map_command(
     given = {name: value for name, value in options.items() if value}
     came_from = parsed_space(source, "from") if source else None
     with naming_options(options):
-        if areas:
-            check_areas(areas, method or "barycentric")
         written = map_files(inputs, target, out, source=came_from, masked=not unmasked, **given)
     for path in written:
         typer.echo(path)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cytosurf._version import __version__
 from cytosurf.compute.files import file_sha256, write_text
 from cytosurf.errors import InputError
+from cytosurf.surfaces.areas import check_areas
 from cytosurf.surfaces.carrying import Carrier, checked_mask, usable_values
 from cytosurf.surfaces.io import read_map, read_map_halves, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, hemisphere_rows
@@ -104,6 +105,7 @@ def map_files(
     ['out.func.gii', 'out.json']
     """
     chosen = check_method(method)
+    check_areas(areas, chosen)
     if not inputs:
         raise InputError("input files", "none", "at least one")
     files_in = [Path(file) for file in inputs]
@@ -169,6 +171,12 @@ class _Job:
                 values, valid = usable_values(half.values, reached, where, self.masked)
                 column, reached = self._carrier(space, half.side).columns(values, valid)
             carried.append((half.side, column, reached if kept is None else reached & kept))
+        if not any(kept.any() for _, _, kept in carried):
+            raise InputError(
+                str(files[0]),
+                f"no value left for {self.to}",
+                "values that are not NaN, at some vertex that the mask keeps",
+            )
         name = _with_sides(template, sides)
         return space, sides, write_map_halves(carried, columns, self.to, name)
 
@@ -277,12 +285,15 @@ def _templates(groups: list[list[Path]], out: Path, to: Space) -> list[Path]:
         bids_template(files[0].name, labels, to)
         for files, labels in zip(groups, kinds, strict=True)
     ]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    records = [sidecar(Path(name)) for name in names]
+    twice = sorted(
+        {n for n, record in zip(names, records, strict=True) if records.count(record) > 1}
+    )
     if twice:
         raise InputError(
             f"output {out}",
-            f"several inputs that would become {twice[0]}",
-            "names that differ in more than hemisphere, space and folder",
+            f"several inputs that would become {' and '.join(twice)}, described by one JSON file",
+            "names that differ in more than hemisphere, space, suffix and folder",
             "Rename them, or map them one by one.",
         )
     return [out / name for name in names]

@@ -1,6 +1,7 @@
 """Files are carried to files that say what was done, or nothing is written."""
 
 import json
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -104,6 +105,9 @@ def test_bad_requests_write_nothing(tmp_path):
     left = write_map(BRAIN.hemisphere("L"), tmp_path / "l_hemi-L_space-fsLR_den-32k.func.gii")
     other = write_parcellation(AREAS.hemisphere("R"), tmp_path / "r_hemi-R.label.gii")
     (again,) = write_map(BRAIN, tmp_path / "brain_den-32k_space-fsLR.dscalar.nii")
+    (shape,) = write_map(BRAIN.hemisphere("L"), tmp_path / "l_hemi-L_space-fsLR_den-32k.shape.gii")
+    nothing = replace(BRAIN, values=np.full_like(BRAIN.values, np.nan), valid=~BRAIN.valid & False)
+    empty = write_map(nothing, tmp_path / "empty_hemi-{hemi}_space-fsLR_den-32k.func.gii")
     before = sorted(tmp_path.iterdir())
     for inputs, to, out, message in (
         ([], FSLR_32K, "x", "input files: found none"),
@@ -114,11 +118,17 @@ def test_bad_requests_write_nothing(tmp_path):
         ([brain, areas], FSLR_32K, "x.dscalar.nii", "one file for 2 maps; expected a folder"),
         ([brain, brain], FSLR_32K, "x", "brain.* twice; expected each file once"),
         ([brain, again], FSLR_32K, "x", "several inputs that would become"),
+        ([*left, shape], FSLR_32K, "x", "l.func.gii and .*l.shape.gii, described by one JSON file"),
+        (empty, FSLR_32K, "x.func.gii", "no value left for fsLR-32k"),
         ([brain], Space("bigbrain", "10k"), "x", "fsLR-32k to bigbrain-10k"),
         ([tmp_path / "absent.func.gii"], FSLR_32K, "x", "no such file"),
     ):
         with pytest.raises(InputError, match=message):
             map_files(inputs, to, tmp_path / out)
+    with pytest.raises(InputError, match="with the method barycentric"):
+        map_files([brain], FSLR_32K, tmp_path / "x", areas="sphere")
+    with pytest.raises(InputError, match="no value left"):
+        map_files([brain], FSLR_32K, tmp_path / "x.func.gii", mask=empty)
     with pytest.raises(InputError, match="expected fsaverage-10k"):
         map_files([brain], FSLR_32K, tmp_path / "x", source=FSAVERAGE_10K)
     assert sorted(tmp_path.iterdir()) == before
