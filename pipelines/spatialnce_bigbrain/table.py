@@ -140,7 +140,8 @@ def train_and_embed(sets: Sequence[str]) -> None:
         name = table.removesuffix(".h5")
         if not Path(table).exists():
             say(f"training {name}")
-            train(read_config(HERE / "config.yaml", changes[name]), name)
+            if not train(read_config(HERE / "config.yaml", changes[name]), name).finished:
+                sys.exit("stopped: the same command goes on")
             embed_patches(name, table)
 
 
@@ -207,7 +208,7 @@ def measure_axes(name: str) -> None:
     train_and_embed(sets)
     inputs = same_inputs(sets, TARGETS[0])
     x, y, z = load_features("coordinates").map.values.T
-    axes = {"x": x, "|x|": abs(x), "y": y, "z": z}
+    axes = {"x": x, "abs(x)": abs(x), "y": y, "z": z}
     values = np.column_stack(list(axes.values()))
     found = {n: linear_r2(s.map.values, values, inputs.folds) for n, s in inputs.sets.items()}
     keep(
