@@ -43,7 +43,8 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         "--mask m.npz --min-class-vertices 100 --n-folds 4 --n-blocks 50 --blocks sphere "
         "--scheme homotopic --buffer-mm 2.5 --repeats 3 --block-sweep 20,200 --spins 7 "
         "--seed 11 --jobs 2 --no-matched-position --device torch-cpu --statistic mcc,f1:1 "
-        "--stop-after-exceedances 20 --approximate-tail --max-distortion 0.2 --out here"
+        "--stop-after-exceedances 20 --approximate-tail --max-distortion 0.2 "
+        "--rotation mirrored --out here"
     )
     assert cytosurf("decode", *text.split()).code == 0
     assert asked.pop("command") == f"cytosurf decode {text}"
@@ -73,6 +74,7 @@ def test_every_option_reaches_the_function(cytosurf, asked):
         "stop_after_exceedances": 20,
         "approximate_tail": True,
         "max_distortion": 0.2,
+        "rotation": "mirrored",
         "out": Path("here"),
     }
     assert set(asked["folds"]) == set(FoldConfig.model_fields)
