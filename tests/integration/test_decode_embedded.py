@@ -140,7 +140,7 @@ def test_the_run_directory_has_the_promised_files(run_dir):
     assert {p.name for p in run_dir.iterdir()} == {
         *("config.yaml", "run.json", "results.json", "observed.npz", "maps", "spins"),
         *("scores.tsv", "per_class.tsv", "spin_test.tsv", "class_tests.tsv", "report.html"),
-        *("increment_tests.tsv", "spin_quality.tsv"),
+        *("increment_tests.tsv", "feature_tests.tsv", "spin_quality.tsv"),
     }
     assert not list(run_dir.rglob(".*"))
 

@@ -88,6 +88,7 @@ def test_identity_is_everything_but_spins_and_what_is_asked_of_them():
     """More spins on more processes continue a run; options that change a spin make another one."""
     identity = made().identity()
     asked = {"stop_after_exceedances": 20, "statistics": ("mcc",), "approximate_tail": True}
+    asked["rotation"] = "mirrored"
     assert made(spins=99, jobs=3, **asked).identity() == identity
     fields = set(RunConfig.model_fields) - {"spins", "jobs", "folds", *asked}
     assert identity.keys() == fields | {f"folds.{name}" for name in FoldConfig.model_fields}
