@@ -118,6 +118,13 @@ AXES = {
     "axes-bins": [embedding(f"{m}-bins") for m in ("spatialnce", "untrained")],
 }
 JOINED = ("joined-seed-0", "joined-base")
+QUESTIONS = {
+    "published folds": ("seed-0", "base"),
+    "(a) even slabs": ("bins", "simclr-bins", "base"),
+    "(b) folds of slabs": ("slabs",),
+    "(c) unseen folds": ("unseen",),
+    "(d) left to right": ("left",),
+}
 PARTS = {
     "seeds": ["base", *(f"seed-{seed}" for seed in SEEDS)],
     "bins": ["bins", "axes-bins"],
@@ -329,6 +336,20 @@ def table(scores: dict[str, list[float]]) -> str:
     return markdown(["features", "macro-F1", "first row minus it"], rows)
 
 
+def summary_table(found: dict[str, Scores], target: str) -> str:
+    """Return the score of SpatialNCE in each question, and what it has above the others."""
+    others = ("simclr", "untrained", "neighbourhood:pca32", "coordinates", "coordinates:mirrored")
+    rows = []
+    for question, parts in QUESTIONS.items():
+        scores = {n: f for part in parts for n, f in found.get(part, {}).get(target, {}).items()}
+        if scores:
+            first = next(iter(scores.values()))
+            of = {label(name).removesuffix("-bins"): folds for name, folds in scores.items()}
+            minus = [difference(first, of[name]) if name in of else "" for name in others]
+            rows.append([question, score(first), *minus])
+    return markdown(["question", "SpatialNCE", *(f"minus `{name}`" for name in others)], rows)
+
+
 def axes_table(scores: Scores) -> str:
     """Return R2 of each axis from each set."""
     names = next(iter(scores.values()))
@@ -356,6 +377,7 @@ def tables(found: dict[str, Scores]) -> dict[str, str]:
         alone = found.get("seed-0", {}).get(target, {}) | found.get("base", {}).get(target, {})
         both = {n: f for part in JOINED for n, f in found.get(part, {}).get(target, {}).items()}
         if target in found.get("seed-0", {}):
+            made[f"summary, {target}"] = summary_table(found, target)
             made[f"seeds, {target}"] = seeds_table(found, target)
         if target in found.get("folds-1", {}):
             made[f"refolded, {target}"] = refolded_table(found, target)

@@ -78,6 +78,23 @@ def test_differences_are_paired_and_marked_where_they_pass_their_sd(script):
     assert script.label("embedding:spatialnce-0.h5:pca32+coordinates") == "spatialnce+coordinates"
 
 
+def test_the_summary_compares_models_of_the_same_training(script):
+    """Even slabs: each model trained on these; a part that is not there has no row."""
+    models = {model: 0.1 * i for i, model in enumerate(("simclr", "untrained"), start=1)}
+    seed = {f"embedding:{model}-0.h5:pca32": [x] for model, x in models.items()}
+    bins = {f"embedding:{model}-bins.h5:pca32": [x / 2] for model, x in models.items()}
+    found = {
+        "base": {"yeo7": {"neighbourhood:pca32": [0.3], "coordinates": [0.6]}},
+        "seed-0": {"yeo7": {"embedding:spatialnce-0.h5:pca32": [0.5], **seed}},
+        "bins": {"yeo7": {"embedding:spatialnce-bins.h5:pca32": [0.4], **bins}},
+    }
+    rows = script.summary_table(found, "yeo7").splitlines()[2:]
+    assert rows == [
+        "| published folds | 0.500 | +0.400 | +0.300 | +0.200 | -0.100 |  |",
+        "| (a) even slabs | 0.400 | +0.350 | +0.300 | +0.100 | -0.200 |  |",
+    ]
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
