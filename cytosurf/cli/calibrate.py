@@ -17,6 +17,7 @@ from cytosurf.cli.options import (
     Scheme,
     Seed,
     Space,
+    listed,
 )
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def calibrate_command(
         smoothness_mm=smoothness_mm,
         columns=columns,
         effect=effect,
-        nulls=split_names(nulls),
-        symmetries=split_names(hemispheres),
+        nulls=listed(nulls),
+        symmetries=listed(hemispheres),
         surface=surface,
         baseline=baseline,
         space=space,
@@ -134,17 +135,6 @@ def calibrate_command(
     )
     print_rates(result)
     typer.echo(f"Table: {folder / 'calibration.tsv'}")
-
-
-def split_names(joined: str) -> tuple[str, ...]:
-    """Return names that were joined by commas.
-
-    Examples
-    --------
-    >>> split_names("labels, features")
-    ('labels', 'features')
-    """
-    return tuple(name.strip() for name in joined.split(",") if name.strip())
 
 
 def print_rates(result: Calibration) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from cytosurf.cli.extras import from_extra
 from cytosurf.cli.naming import naming_options
-from cytosurf.cli.train import Changes
+from cytosurf.cli.options import Changes
 
 
 def embed_command(

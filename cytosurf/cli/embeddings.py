@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cytosurf.cli.naming import naming_options, parsed_space
+from cytosurf.cli.options import listed
 
 app = typer.Typer(
     help="Embeddings at points in the brain (CytoNet, say): import tables, map them to a surface. "
@@ -61,8 +62,8 @@ def import_command(
             source,
             out,
             space=space,
-            points=_listed(points),
-            features=_listed(features),
+            points=None if points is None else listed(points),
+            features=None if features is None else listed(features),
             ids=ids,
             unit=unit,
         )
@@ -156,7 +157,3 @@ def generate_command(
             features, out, space=space, share=share, jitter_mm=jitter_mm, seed=seed
         )
     typer.echo(f"{out}: {len(table):,} points in {table.space}, {table.n_features:,} features")
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

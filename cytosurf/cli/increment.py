@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cytosurf.cli.decode import print_summary
 from cytosurf.cli.options import JobsOfRun, RunDirectory
+from cytosurf.cli.summary import print_summary
 
 
 def increment_command(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cytosurf.cli.decode import print_summary
+from cytosurf.cli.summary import print_summary
 
 
 def merge_command(

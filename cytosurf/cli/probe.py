@@ -9,7 +9,7 @@ import typer
 
 from cytosurf.cli.extras import from_extra
 from cytosurf.cli.naming import naming_options
-from cytosurf.cli.train import Changes
+from cytosurf.cli.options import Changes, listed
 
 ARGUMENTS = (
     *("models", "classes", "min_share", "strip_tiles", "gap_tiles", "n_folds", "components", "C"),
@@ -56,20 +56,14 @@ def probe_command(
     def show(model: str, fold: int) -> None:
         typer.echo(f"{model}: fold {fold + 1} of {n_folds}", err=True)
 
-    regions = tuple(_listed(classes))
+    regions = listed(classes)
     with naming_options(ARGUMENTS):
         protocol = Protocol(
             regions, min_share, strip_tiles, gap_tiles, n_folds, components, penalty
         )
-        found = compare_models(
-            checked, out, models=_listed(models), protocol=protocol, on_fold=show
-        )
+        found = compare_models(checked, out, models=listed(models), protocol=protocol, on_fold=show)
     typer.echo("\t".join(["model", "macro_f1", "sd", "pooled", *regions]))
     for model, scores in found.record["models"].items():
         macro = scores["macro_f1"]
         row = [macro["mean"], macro["sd"], scores["pooled_macro_f1"], *scores["f1"].values()]
         typer.echo("\t".join([model, *(f"{value:.3f}" for value in row)]))
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

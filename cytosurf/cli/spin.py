@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cytosurf.cli.decode import print_summary
 from cytosurf.cli.options import JobsOfRun, RunDirectory
+from cytosurf.cli.summary import print_summary
 
 if TYPE_CHECKING:
     from cytosurf.spinning import Forecast

@@ -8,11 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cytosurf.cli.extras import from_extra
-
-Changes = Annotated[
-    list[str],
-    typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the configuration."),
-]
+from cytosurf.cli.options import Changes
 
 
 def train_command(

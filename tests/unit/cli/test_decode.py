@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cytosurf import workflow
-from cytosurf.cli import decode as decode_room
+from cytosurf.cli.summary import print_summary
 from cytosurf.runs import FoldConfig, RunConfig, load_run, make_config
 from cytosurf.runs.config import write_config
 from cytosurf.runs.options import config_of
@@ -201,7 +201,7 @@ def test_long_names_are_folded_not_cut(monkeypatch, capsys, toy_options, tmp_pat
     assert cytosurf("decode", *options).code == 0
     monkeypatch.setenv("COLUMNS", "60")
     capsys.readouterr()
-    decode_room.print_summary(workflow.load_run(tmp_path / "run"))
+    print_summary(workflow.load_run(tmp_path / "run"))
     out = capsys.readouterr().out
     assert "…" not in out
     first_column = [line.split("│")[1].strip() for line in out.splitlines() if "│" in line]

@@ -74,8 +74,8 @@ def test_every_option_reaches_the_function(cytosurf, monkeypatch, tmp_path):
     imported, mapped, generated = calls
     assert imported[1] == {
         "space": "icbm",
-        "points": ["p"],
-        "features": ["a", "b"],
+        "points": ("p",),
+        "features": ("a", "b"),
         "ids": "i",
         "unit": "um",
     }
