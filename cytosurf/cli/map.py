@@ -9,6 +9,15 @@ import typer
 
 from cytosurf.cli.naming import naming_options, parsed_space
 
+# What errors about volumes name, where the option is called otherwise.
+_OPTION_OF = {
+    "method": "interpolation",
+    "n_samples": "samples",
+    "hemispheres": "hemi",
+    "space of the volume": "from",
+    "space to map a volume to": "to",
+}
+
 
 def map_command(
     inputs: Annotated[
@@ -121,10 +130,12 @@ def map_command(
 
     Example: cytosurf map pet.nii.gz --from MNI152NLin2009cAsym --to fsLR-32k --out pet
     """
+    from cytosurf.connectors import map_by_neuromaps
     from cytosurf.surfaces.mapping import map_files
     from cytosurf.surfaces.volume_files import map_inputs_as_volumes, refuse_for_volumes
 
-    volume_options = {
+    of_surfaces: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
+    of_volumes: dict[str, Any] = {
         "method": interpolation,
         "n_samples": samples,
         "labels": labels,
@@ -133,28 +144,20 @@ def map_command(
         "warp": warp,
         "warp_convention": warp_convention,
     }
-    option_of = {"method": "interpolation", "n_samples": "samples", "hemispheres": "hemi"}
-    spaces = {"space of the volume": "from", "space to map a volume to": "to"}
     target = parsed_space(to, "to")
-    options: dict[str, Any] = {"method": method, "areas": areas, "mask": mask}
+    written: list[Path] | None
     if by_neuromaps:
-        from cytosurf.connectors import map_by_neuromaps
-
-        own = {option_of.get(name, name): value for name, value in volume_options.items()}
-        own |= {**options, "unmasked": unmasked}
-        for path in map_by_neuromaps(inputs, target, out, source=source, own=own):
-            typer.echo(path)
-        return
-    refuse_for_volumes(inputs, **options, unmasked=unmasked)
-    with naming_options((*volume_options, *spaces), option_of | spaces):
-        written = map_inputs_as_volumes(inputs, target, out, source=source, **volume_options)
-    if written is not None:
-        for path in written:
-            typer.echo(path)
-        return
-    given = {name: value for name, value in options.items() if value}
-    came_from = parsed_space(source, "from") if source else None
-    with naming_options(options):
-        written = map_files(inputs, target, out, source=came_from, masked=not unmasked, **given)
+        own = {_OPTION_OF.get(name, name): value for name, value in of_volumes.items()}
+        own |= {**of_surfaces, "unmasked": unmasked}
+        written = map_by_neuromaps(inputs, target, out, source=source, own=own)
+    else:
+        refuse_for_volumes(inputs, **of_surfaces, unmasked=unmasked)
+        with naming_options({*of_volumes, *_OPTION_OF}, _OPTION_OF):
+            written = map_inputs_as_volumes(inputs, target, out, source=source, **of_volumes)
+    if written is None:
+        given = {name: value for name, value in of_surfaces.items() if value}
+        came_from = parsed_space(source, "from") if source else None
+        with naming_options(of_surfaces):
+            written = map_files(inputs, target, out, source=came_from, masked=not unmasked, **given)
     for path in written:
         typer.echo(path)
