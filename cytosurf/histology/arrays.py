@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cytosurf.errors import InputError
-from cytosurf.histology.source import ArraySource
+from cytosurf.histology.source import GROUPS, ArraySource
 
 EXPECTED = "an npz with `patches` (n, [channels,] height, width) and `coordinates_mm` (n, 3)"
 
@@ -21,7 +21,7 @@ def read_arrays(path: Path, space: str) -> ArraySource:
     ----------
     path : pathlib.Path
         An npz with ``patches`` (uint8, uint16, or floats of 0 to 1), ``coordinates_mm`` and, if
-        wanted, whole-numbered ``ids``.
+        wanted, whole-numbered ``ids``, ``label`` and ``brain``.
     space : str
         Name of the space of the coordinates.
 
@@ -38,4 +38,6 @@ def read_arrays(path: Path, space: str) -> ArraySource:
     missing = [name for name in ("patches", "coordinates_mm") if name not in arrays]
     if missing:
         raise InputError(str(path), f"no {' and no '.join(missing)}", EXPECTED)
-    return ArraySource(arrays["patches"], arrays["coordinates_mm"], space, arrays.get("ids"))  # type: ignore[arg-type]
+    groups = {name: arrays[name] for name in GROUPS if name in arrays}
+    ids = arrays.get("ids")
+    return ArraySource(arrays["patches"], arrays["coordinates_mm"], space, ids, groups)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ vivo, or in histological space: the two differ strongly, and so do distances alo
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,11 @@ class ProfileSource:
         """Which centres are vertices of the left hemisphere: not a matter of x, which crosses 0."""
         left: npt.NDArray[np.bool_] = self.ids < KNOWN_SPACES["bigbrain", "164k"]
         return left
+
+    @property
+    def groups(self) -> Mapping[str, Int64]:
+        """None: it is one brain, without labels."""
+        return {}
 
     def read(self, indices: Int64) -> Float32:
         """Return patches (n_indices, 18, side, side)."""

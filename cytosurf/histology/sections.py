@@ -5,7 +5,7 @@ Points come as a table, one row per patch::
     image            the section's file, relative to the folder of the table
     x_um, y_um       where the centre of the patch lies in the image, from its upper left corner
     x_mm, y_mm, z_mm its place in the brain
-    id               optional: a whole number
+    id, label, brain optional: whole numbers
 
 Sections are opened where they are read and never sent from one process to another: zarr's threads
 and tifffile's handles do not survive it. Only the tiles under a patch are decoded. At the edge of
@@ -18,6 +18,7 @@ import re
 import struct
 import zlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from cytosurf.errors import InputError
-from cytosurf.histology.source import Float32, Int64, checked_coordinates, unit_range
+from cytosurf.histology.source import (
+    GROUPS,
+    Float32,
+    Int64,
+    checked_coordinates,
+    unit_range,
+    whole_numbers,
+)
 
 COLUMNS = ("image", "x_um", "y_um", "x_mm", "y_mm", "z_mm")
 OPEN_SECTIONS = 16  # kept open at a time
@@ -60,6 +68,8 @@ class SectionSource:
         Side of a patch.
     space : str
         Name of the space of the coordinates.
+    groups : mapping of str to (n,) ndarray of int64, optional
+        ``label`` and ``brain`` of each point, where the table has them.
     """
 
     files: tuple[Path, ...]
@@ -70,6 +80,7 @@ class SectionSource:
     pixel_um: float
     patch_px: int
     space: str
+    groups: Mapping[str, Int64] = field(default_factory=dict)
     _open: OrderedDict[int, Any] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -190,9 +201,11 @@ def section_patches(
     for path in files:
         if not path.exists():
             raise InputError(str(path), "no such file", f"a section named in {points}")
-    ids = table["id"].to_numpy() if "id" in table else np.arange(len(table))
-    if ids.dtype.kind not in "iu":
-        raise InputError(str(points), f"ids of type {ids.dtype}", "whole numbers")
+    numbers = {
+        name: whole_numbers(table[name].to_numpy(), len(table), f"{points}, column {name}")
+        for name in ("id", *GROUPS)
+        if name in table
+    }
     source = SectionSource(
         files,
         np.searchsorted(names, table["image"]).astype(np.int64),
@@ -200,10 +213,11 @@ def section_patches(
         checked_coordinates(
             _numbers(table, ["x_mm", "y_mm", "z_mm"], points), len(table), str(points)
         ),
-        ids.astype(np.int64),
+        numbers.pop("id", np.arange(len(table), dtype=np.int64)),
         pixel_um,
         patch_px,
         space,
+        numbers,
     )
     if check:
         source.check()

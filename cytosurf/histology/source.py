@@ -7,7 +7,8 @@ opens (files, memory maps) is opened where it is read, never sent from one proce
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from cytosurf.errors import InputError
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
+GROUPS = ("label", "brain")
 
 
 class PatchSource(Protocol):
@@ -43,6 +45,11 @@ class PatchSource(Protocol):
         """Identifier of each patch in the user's own numbering, (n,)."""
         ...
 
+    @property
+    def groups(self) -> Mapping[str, Int64]:
+        """Numbers that tell patches apart, (n,) each, below 0 for none: `GROUPS`, some or none."""
+        ...
+
     def read(self, indices: Int64) -> Float32:
         """Return patches (n_indices, channels, height, width) with values of 0 to 1."""
         ...
@@ -62,6 +69,8 @@ class ArraySource:
         Name of the space of the coordinates.
     ids : (n,) array_like of int, optional
         The rows' numbers if left out.
+    groups : mapping of str to (n,) array_like of int, optional
+        ``label`` and ``brain`` of each patch, see `PatchSource`.
 
     Raises
     ------
@@ -81,6 +90,7 @@ class ArraySource:
     coordinates_mm: Float32
     space: str
     ids: Int64 = None  # type: ignore[assignment]
+    groups: Mapping[str, Int64] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         patches = np.asanyarray(self.patches)
@@ -92,12 +102,12 @@ class ArraySource:
             )
         _scale(patches.dtype, "patches")
         points = checked_coordinates(self.coordinates_mm, len(patches), "coordinates_mm")
-        ids = np.arange(len(patches)) if self.ids is None else np.asarray(self.ids)
-        if ids.shape != (len(patches),) or ids.dtype.kind not in "iu":
-            raise InputError("ids", f"{ids.dtype} of shape {ids.shape}", f"{len(patches)} integers")
+        ids = np.arange(len(patches)) if self.ids is None else self.ids
+        groups = {k: whole_numbers(v, len(patches), k) for k, v in self.groups.items()}
         object.__setattr__(self, "patches", patches)
         object.__setattr__(self, "coordinates_mm", points)
-        object.__setattr__(self, "ids", ids.astype(np.int64))
+        object.__setattr__(self, "ids", whole_numbers(ids, len(patches), "ids"))
+        object.__setattr__(self, "groups", groups)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -144,6 +154,11 @@ class Selection:
     def ids(self) -> Int64:
         """Identifier of each patch."""
         return self.source.ids[self.rows]
+
+    @property
+    def groups(self) -> Mapping[str, Int64]:
+        """Numbers that tell patches apart."""
+        return {name: numbers[self.rows] for name, numbers in self.source.groups.items()}
 
     def read(self, indices: Int64) -> Float32:
         """Return the patches of these rows of the selection."""
@@ -206,6 +221,21 @@ def checked_coordinates(values: npt.ArrayLike, n: int, where: str) -> Float32:
     if points.shape[1] == 2:
         points = np.column_stack([points, np.zeros(n, np.float32)])
     return points
+
+
+def whole_numbers(values: npt.ArrayLike, n: int, where: str) -> Int64:
+    """Return a whole number for each patch, (n,) int64.
+
+    Raises
+    ------
+    InputError
+        If there is not one for each patch, or they are not of a whole type.
+    """
+    numbers = np.asarray(values)
+    if numbers.shape != (n,) or numbers.dtype.kind not in "iu":
+        found = f"{numbers.dtype} of shape {numbers.shape}"
+        raise InputError(where, found, f"{n} whole numbers, one for each patch")
+    return numbers.astype(np.int64)
 
 
 def unit_range(values: npt.NDArray[np.generic], where: str) -> Float32:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,12 @@ class XraySource:
         """Row times the width of the image plus column of the first pixel."""
         ids: Int64 = self.corners @ np.array([self.image.shape[1], 1])
         return ids
+
+    @property
+    def groups(self) -> Mapping[str, Int64]:
+        """Region of more than half of each tile as its ``label``, -1 where there is none."""
+        region = self.regions()
+        return {"label": np.where(region > 0, region, -1)}
 
     def regions(self, min_share: float = 0.5) -> Int64:
         """Return the region of each tile, an index into `REGIONS`, -1 where it has none.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cytosurf.errors import CytosurfError, InputError
 from cytosurf.histology.source import PatchSource
 from cytosurf.spatialnce.batches import StepBatches
-from cytosurf.spatialnce.config import TrainConfig
+from cytosurf.spatialnce.config import LossConfig, TrainConfig
 from cytosurf.spatialnce.model import PatchModel, new_model
 from cytosurf.spatialnce.step import optimiser_of, rate
 
@@ -82,7 +82,7 @@ def fit_classifier(
     count = np.bincount(classes, minlength=n_classes)
     if len(count) != n_classes or not count.all():
         raise InputError("classes", f"{count.tolist()} patches", "some of each class")
-    one_view = config.loss.model_copy(update={"kind": "spatialnce"})
+    one_view = LossConfig(kind="spatialnce")  # the loss itself is cross-entropy
     config = config.model_copy(update={"loss": one_view})
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng(devices=[]):

@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from cytosurf.spatialnce.gradcache import two_pass_step
     from cytosurf.spatialnce.loop import Training, train
     from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce, sup_con
+    from cytosurf.spatialnce.model import PatchModel, load_model
     from cytosurf.spatialnce.pretrained import load_pretrained
     from cytosurf.spatialnce.projection import projection_head
-    from cytosurf.spatialnce.surface import SurfaceTable, surface_table
+    from cytosurf.spatialnce.surface import SurfaceTable, surface_table, write_surface_table
 
 __all__ = [
     "LossResult",
+    "PatchModel",
     "SurfaceTable",
     "Training",
     "build_encoder",
     "class_attention",
     "embed_patches",
     "known_encoders",
+    "load_model",
     "load_pretrained",
     "nt_xent",
     "projection_head",
@@ -33,6 +36,7 @@ __all__ = [
     "synchronise",
     "train",
     "two_pass_step",
+    "write_surface_table",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -45,8 +49,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "gradcache": ["two_pass_step"],
         "loop": ["Training", "train"],
         "loss": ["LossResult", "nt_xent", "spatial_nce", "sup_con"],
+        "model": ["PatchModel", "load_model"],
         "pretrained": ["load_pretrained"],
         "projection": ["projection_head"],
-        "surface": ["SurfaceTable", "surface_table"],
+        "surface": ["SurfaceTable", "surface_table", "write_surface_table"],
     },
 )

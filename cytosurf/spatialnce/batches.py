@@ -27,7 +27,7 @@ from cytosurf.spatialnce.augment import Augmentation, augment, draws
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.processes import SIGNALS
 from cytosurf.spatialnce.sampler import BatchSampler
-from cytosurf.spatialnce.sources import open_source, training_part
+from cytosurf.spatialnce.sources import training_source
 
 
 class Batch(NamedTuple):
@@ -39,6 +39,8 @@ class Batch(NamedTuple):
         (n_views * n, C, H, W) float32 of 0 to 1, the first views before the second.
     coordinates_mm : Tensor
         (n, 3) float32.
+    group : Tensor or None
+        (n,) int64: label or brain of each patch, if the loss asks for it.
     indices : Tensor
         (n,) int64: rows of the source.
     read_s, augment_s : float
@@ -47,6 +49,7 @@ class Batch(NamedTuple):
 
     images: Tensor
     coordinates_mm: Tensor
+    group: Tensor | None
     indices: Tensor
     read_s: float
     augment_s: float
@@ -79,8 +82,7 @@ class StepBatches(Dataset[Batch]):
     def opened(self) -> tuple[PatchSource, BatchSampler]:
         """Return source and sampler, opening them if need be, as a worker does."""
         if self.source is None:
-            everything = open_source(self.config.source, check=False)
-            self.source = training_part(everything, self.config.subset)
+            self.source = training_source(self.config, check=False)
         if self._sampler is None:
             batch = self.config.batch
             self._sampler = BatchSampler(
@@ -106,9 +108,11 @@ class StepBatches(Dataset[Batch]):
             augment(images, draws(self.config.seed, step, positions, view), options)
             for view in range(n_views)
         ]
+        name = self.config.loss.group
         return Batch(
             torch.cat(views),
             torch.from_numpy(sampler.coordinates_mm[rows]),
+            None if name is None else torch.from_numpy(source.groups[name][rows]),
             torch.from_numpy(rows),
             middle - start,
             time.perf_counter() - middle,

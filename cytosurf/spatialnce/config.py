@@ -46,7 +46,7 @@ class BigBrainConfig(_Model):
 
 
 class ArraysConfig(_Model):
-    """An npz file with ``patches``, ``coordinates_mm`` and, if wanted, ``ids``."""
+    """An npz with ``patches``, ``coordinates_mm`` and, if wanted, ``ids``, ``label``, ``brain``."""
 
     kind: Literal["arrays"]
     path: Path
@@ -145,16 +145,36 @@ class EncoderConfig(_Model):
 class LossConfig(_Model):
     """Loss; a bandwidth of 10 mm is an assumption on the published training.
 
-    `normalise_weights`, `min_mass` and `tile` are those of `cytosurf.spatialnce.spatial_nce`;
-    SimCLR has the temperature and the tile alone.
+    The temperature and the tile are options of every kind, the others of SpatialNCE alone.
+
+    Attributes
+    ----------
+    kind : {"spatialnce", "simclr", "supcon"}
+        Supervised contrastive training needs patches with a ``label``.
+    sigma_mm, temperature, normalise_weights, min_mass, tile
+        See `cytosurf.spatialnce.spatial_nce`.
+    within_brain : bool
+        Whether only patches of one ``brain`` are positives of each other.
+    surface : Path or None
+        Distances along the surface in place of straight lines: a file of
+        `cytosurf.spatialnce.write_surface_table`.
     """
 
-    kind: Literal["spatialnce", "simclr"] = "spatialnce"
+    kind: Literal["spatialnce", "simclr", "supcon"] = "spatialnce"
     sigma_mm: Positive = 10.0
     temperature: Positive = 0.07
     normalise_weights: bool = True
+    within_brain: bool = False
+    surface: Path | None = None
     min_mass: Positive = 0.01
     tile: Count = 256
+
+    @property
+    def group(self) -> str | None:
+        """What patches are told apart by; see `cytosurf.histology.PatchSource`."""
+        if self.kind == "supcon":
+            return "label"
+        return "brain" if self.kind == "spatialnce" and self.within_brain else None
 
 
 class OptimiserConfig(_Model):
@@ -166,6 +186,7 @@ class OptimiserConfig(_Model):
     weight_decay: NotNegative = 1e-4
     trust_coefficient: Positive = 0.02
     trust: Literal["sum_norms", "norm_sum"] = "sum_norms"
+    lr_in_momentum: bool = False
 
 
 class ScheduleConfig(_Model):

@@ -39,8 +39,9 @@ from cytosurf.spatialnce.processes import (
     wait_for_all,
 )
 from cytosurf.spatialnce.run_directory import CHECKPOINTS, MODEL, RUN, add_session, claim
-from cytosurf.spatialnce.sources import open_source, training_part
+from cytosurf.spatialnce.sources import training_source
 from cytosurf.spatialnce.step import StepResult, optimiser_of, rate, update
+from cytosurf.spatialnce.surface import surface_of
 
 Record = dict[str, Any]
 
@@ -130,7 +131,8 @@ class _Trainer:
         self.config, self.directory, self.device = config, directory, device
         self.on_record = on_record
         self.ranks = ranks_of()
-        source = training_part(open_source(config.source), config.subset)
+        source = training_source(config)
+        self.surface = surface_of(config.loss.surface, source.space, device)
         self.steps = StepBatches(config, self.ranks.index, self.ranks.size, source)
         _, sampler = self.steps.opened()
         sampler.share(self.ranks.size)
@@ -166,7 +168,13 @@ class _Trainer:
         with noting_signals() as request:
             for batch in self._timed(progress.step):
                 result = update(
-                    model, self.optimiser, batch, progress.step, self.config, self.phases
+                    model,
+                    self.optimiser,
+                    batch,
+                    progress.step,
+                    self.config,
+                    self.phases,
+                    self.surface,
                 )
                 progress = _advanced(progress, result)
                 if writers and progress.step % self.config.log_every == 0:

@@ -203,6 +203,7 @@ def make_optimiser(
     weight_decay: float = 1e-4,
     trust_coefficient: float = 0.02,
     trust: str = "sum_norms",
+    lr_in_momentum: bool = False,
 ) -> torch.optim.Optimizer:
     """Return an optimiser of a model's trainable parameters, in the groups of `parameter_groups`.
 
@@ -212,8 +213,8 @@ def make_optimiser(
         What is trained.
     name : {"lars", "sgd", "adamw"}
         LARS and SGD use Nesterov momentum, as published for CytoNet; AdamW decouples its decay.
-    lr, momentum, weight_decay, trust_coefficient, trust
-        See `LARS`; AdamW has no momentum of this kind, and only LARS the trust.
+    lr, momentum, weight_decay, trust_coefficient, trust, lr_in_momentum
+        See `LARS`; AdamW has no momentum of this kind, and only LARS the last three.
 
     Raises
     ------
@@ -231,6 +232,7 @@ def make_optimiser(
             nesterov=True,
             trust_coefficient=trust_coefficient,
             trust=trust,
+            lr_in_momentum=lr_in_momentum,
         )
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)

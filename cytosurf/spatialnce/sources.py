@@ -69,6 +69,40 @@ def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
     return xray_patches(config.path, tile_px=config.tile_px, stride_px=config.stride_px)
 
 
+def training_source(config: TrainConfig, *, check: bool = True) -> PatchSource:
+    """Return the patches that a training sees: those it may see and its loss can use.
+
+    Patches without a label, or without a brain where that matters, are left out.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The training.
+    check : bool, optional
+        As of `open_source`.
+
+    Raises
+    ------
+    InputError
+        As `open_source` and `training_part`; or if the loss asks for labels or brains that the
+        source does not know.
+    """
+    source = training_part(open_source(config.source, check=check), config.subset)
+    name = config.loss.group
+    if name is None:
+        return source
+    if name not in source.groups:
+        option = "loss.kind = supcon" if name == "label" else "loss.within_brain"
+        raise InputError(
+            option,
+            f"patches of kind {config.source.kind} without `{name}`",
+            f"a whole number for each patch: the array or column `{name}`",
+            "Patches of the same number belong together; -1 stands for none.",
+        )
+    rows = np.flatnonzero(source.groups[name] >= 0)
+    return source if len(rows) == len(source.ids) else Selection(source, rows)
+
+
 def training_part(source: PatchSource, config: SubsetConfig) -> PatchSource:
     """Return the patches of a source that training may see; all others it never reads.
 
@@ -119,8 +153,9 @@ def provenance(config: TrainConfig) -> dict[str, Any]:
 
     Of sections, the table of points stands for all: they may be too large to hash.
     """
-    source, exclude = config.source, config.subset.exclude
-    found: dict[str, Any] = {} if exclude is None else {str(exclude): file_sha256(exclude)}
+    source = config.source
+    others = (config.subset.exclude, config.loss.surface)
+    found: dict[str, Any] = {str(path): file_sha256(path) for path in others if path is not None}
     if isinstance(source, BigBrainConfig):
         from cytosurf import data
 

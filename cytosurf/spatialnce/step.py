@@ -14,11 +14,12 @@ from cytosurf.spatialnce.batches import Batch
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.gather import ranks_of
 from cytosurf.spatialnce.gradcache import two_pass_step
-from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce
+from cytosurf.spatialnce.loss import LossResult, nt_xent, spatial_nce, sup_con
 from cytosurf.spatialnce.metrics import Phases
 from cytosurf.spatialnce.optim import make_optimiser
 from cytosurf.spatialnce.sampler import MODEL, stream
 from cytosurf.spatialnce.schedules import learning_rate
+from cytosurf.spatialnce.surface import SurfaceTable
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def update(
     step: int,
     config: TrainConfig,
     phases: Phases,
+    surface: SurfaceTable | None = None,
 ) -> StepResult:
     """Make one update; where loss or gradient is not finite, leave the model as it was.
 
@@ -68,6 +70,8 @@ def update(
         The training.
     phases : Phases
         Clock of the parts of the step.
+    surface : SurfaceTable, optional
+        Distances for the weights, on the device of the model.
     """
     # Dropout differs between processes, which hold different patches.
     torch.manual_seed(int(stream(config.seed, step, MODEL).integers(2**62)) + ranks_of().index)
@@ -78,7 +82,11 @@ def update(
     optimiser.zero_grad(set_to_none=True)
     images = batch.images.to(device, non_blocking=True)
     loss_of = partial(
-        objective, coordinates_mm=batch.coordinates_mm.to(device, non_blocking=True), config=config
+        objective,
+        coordinates_mm=batch.coordinates_mm.to(device, non_blocking=True),
+        config=config,
+        group=None if batch.group is None else batch.group.to(device, non_blocking=True),
+        surface=surface,
     )
     half = torch.bfloat16 if config.precision == "bfloat16" else None
     if config.batch.chunk is None:
@@ -116,7 +124,14 @@ def _one_pass(
     return result
 
 
-def objective(projected: Tensor, coordinates_mm: Tensor, config: TrainConfig) -> LossResult:
+def objective(
+    projected: Tensor,
+    coordinates_mm: Tensor,
+    config: TrainConfig,
+    *,
+    group: Tensor | None = None,
+    surface: SurfaceTable | None = None,
+) -> LossResult:
     """Return the loss that the configuration names.
 
     Parameters
@@ -127,14 +142,23 @@ def objective(projected: Tensor, coordinates_mm: Tensor, config: TrainConfig) ->
         (n, 3).
     config : TrainConfig
         The training.
+    group : Tensor, optional
+        (n,) label or brain of each patch.
+    surface : SurfaceTable, optional
+        Distances along the surface.
     """
     loss = config.loss
     if loss.kind == "simclr":
         first, second = projected.chunk(2)
         return nt_xent(first, second, temperature=loss.temperature, tile=loss.tile)
+    if loss.kind == "supcon":
+        assert group is not None
+        return sup_con(projected, group, temperature=loss.temperature, tile=loss.tile)
     return spatial_nce(
         projected,
         coordinates_mm,
+        brain=group,
+        surface=surface,
         sigma_mm=loss.sigma_mm,
         temperature=loss.temperature,
         normalise_weights=loss.normalise_weights,
@@ -166,6 +190,7 @@ def optimiser_of(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer
         weight_decay=options.weight_decay,
         trust_coefficient=options.trust_coefficient,
         trust=options.trust,
+        lr_in_momentum=options.lr_in_momentum,
     )
 
 

@@ -13,8 +13,9 @@ from cytosurf.spatialnce.metrics import Phases, peak_memory_mb
 from cytosurf.spatialnce.model import new_model
 from cytosurf.spatialnce.processes import distributed, joined_processes, synchronised
 from cytosurf.spatialnce.run_directory import device_name
-from cytosurf.spatialnce.sources import open_source, training_part
+from cytosurf.spatialnce.sources import training_source
 from cytosurf.spatialnce.step import optimiser_of, update
+from cytosurf.spatialnce.surface import surface_of
 
 PHASES = ("wait", "forward", "loss", "backward", "two_pass", "step")
 
@@ -102,7 +103,8 @@ def bench_train(config: TrainConfig, *, steps: int = 10, warmup: int = 2) -> Thr
         raise InputError("steps", str(steps), "at least 1")
     with joined_processes() as device:
         ranks = ranks_of()
-        source = training_part(open_source(config.source), config.subset)
+        source = training_source(config)
+        surface = surface_of(config.loss.surface, source.space, device)
         plain = synchronised(new_model(config, source).to(device), ranks.size)
         optimiser = optimiser_of(config, plain)
         model = distributed(plain, device, ranks.size)
@@ -117,7 +119,7 @@ def bench_train(config: TrainConfig, *, steps: int = 10, warmup: int = 2) -> Thr
                 read = augment = 0.0
             with phases("wait"):
                 batch = next(source_of_batches)
-            update(model, optimiser, batch, step, config, phases)
+            update(model, optimiser, batch, step, config, phases, surface)
             read, augment = read + batch.read_s, augment + batch.augment_s
         seconds = {name: total / steps for name, total in phases.take().items()}
         return Throughput(

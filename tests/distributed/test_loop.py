@@ -1,5 +1,6 @@
 """The training loop over four gloo processes is that of one."""
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
@@ -29,6 +30,16 @@ def test_four_processes_train_what_one_trains(world, patches, tmp_path):
     train(options(patches), tmp_path / "one")
     ended = world.call(loop_tasks.train, options(patches), tmp_path / "four")
     assert ended == [(True, 6, rank) for rank in range(4)]
+    assert_close(tmp_path / "four", tmp_path / "one")
+
+
+@pytest.mark.parametrize("loss", [{"kind": "supcon"}, {"within_brain": True}])
+def test_labels_and_brains_are_those_of_all_processes(world, tmp_path, loss):
+    """Positives of a patch may lie on any process."""
+    groups = {"label": np.arange(48) % 3, "brain": np.arange(48) % 2}
+    asked = options(write_patches(tmp_path, **groups), steps=2, loss=loss)
+    train(asked, tmp_path / "one")
+    world.call(loop_tasks.train, asked, tmp_path / "four")
     assert_close(tmp_path / "four", tmp_path / "one")
 
 

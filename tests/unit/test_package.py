@@ -22,6 +22,7 @@ ROOMS = (
     *("data", "surfaces", "connectors", "targets", "features", "decoding", "nulls", "runs"),
     *("bench", "report", "workflow", "spinning", "cli"),
 )
+TRAINING = ("spatialnce", "probes")
 FOR_ALL = ("errors", "compute", "_version")
 SIDE_ROOMS = {  # what each may import; of the others only the command line imports them
     "spatialnce": ("data", "surfaces", "features", "histology"),
@@ -120,7 +121,10 @@ def test_public_names_are_listed_once_and_sorted():
     assert names | {"__version__"} == set(cytosurf.__all__)
 
 
-@pytest.mark.parametrize("room", ["surfaces", "features", "connectors", "targets", "data", "bench"])
+@pytest.mark.parametrize(
+    "room",
+    ["surfaces", "features", "connectors", "targets", "data", "bench", "histology", *TRAINING],
+)
 def test_the_api_page_lists_every_function_and_class(room):
     """By the name in the package, or in its room."""
     page = (REPOSITORY / "docs" / "api" / "index.md").read_text(encoding="utf-8")

@@ -60,6 +60,18 @@ def test_a_patch_is_centred_on_its_point(folder):
     assert source.coordinates_mm.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
+def test_labels_and_brains_are_columns_of_the_table(folder):
+    """Whole numbers in every row, or an error that names the column."""
+    head, row = HEAD.strip() + ",label,brain\n", "a.tif,100,80,1,2,3,"
+    stated = {"pixel_um": 2.0, "patch_px": 16, "space": "bigbrain"}
+    (folder / "p.csv").write_text(head + f"{row}4,0\n{row}-1,1\n")
+    groups = section_patches(folder / "p.csv", **stated).groups
+    assert {name: v.tolist() for name, v in groups.items()} == {"label": [4, -1], "brain": [0, 1]}
+    (folder / "p.csv").write_text(head + f"{row}4,0\n{row},1\n")
+    with pytest.raises(InputError, match=r"p\.csv, column label: found float64"):
+        section_patches(folder / "p.csv", **stated)
+
+
 def test_the_edge_of_an_image_is_repeated(folder):
     """A patch that hangs over the edge is filled with the outermost pixels."""
     patch = source_of(folder, "a.tif,0,0,0,0,0\n").read(np.array([0]))[0, 0]

@@ -39,6 +39,8 @@ def test_a_selection_reads_what_its_source_reads():
     assert part.ids.tolist() == [4, 1]
     assert part.coordinates_mm[:, 0].tolist() == [4, 1]
     assert (part.shape, part.space) == (source.shape, source.space)
+    named = ArraySource(np.zeros((6, 1, 1)), np.eye(6, 3), "toy", groups={"label": np.arange(6)})
+    assert Selection(named, np.array([4, 1])).groups["label"].tolist() == [4, 1]
 
 
 @given(

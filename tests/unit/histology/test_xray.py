@@ -45,6 +45,7 @@ def test_a_tile_belongs_to_the_region_of_most_of_its_pixels(tmp_path):
     source = xray_patches(tmp_path / "slice.npz", tile_px=4, stride_px=1)
     assert source.regions().tolist() == [1, 1, -1, 2, 2]
     assert source.regions(0.75).tolist() == [1, -1, -1, -1, 2]
+    assert source.groups["label"].tolist() == [1, 1, -1, 2, 2]
     for share in (0.4, 1.0, np.nan):
         with pytest.raises(InputError, match="min_share"):
             source.regions(share)

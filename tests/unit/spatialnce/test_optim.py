@@ -127,6 +127,14 @@ def test_every_optimiser_lowers_a_loss(name):
     assert [group["weight_decay"] for group in optimiser.param_groups] == [1e-4, 0.0]
 
 
+def test_options_of_lars_arrive():
+    """All three rules that go by its name can be asked for."""
+    (group, *_) = make_optimiser(
+        nn.Linear(2, 2), "lars", lr=0.1, trust="norm_sum", lr_in_momentum=True
+    ).param_groups
+    assert (group["trust"], group["lr_in_momentum"], group["nesterov"]) == ("norm_sum", True, True)
+
+
 def test_what_is_no_optimiser_is_refused():
     """An unknown name or rule, a negative rate, nothing to train."""
     model = nn.Linear(1, 1)

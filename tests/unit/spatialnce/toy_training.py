@@ -19,14 +19,14 @@ OPTIONS = {
 TIMES = ("patches_per_second", "data_wait_share", "memory_mb")
 
 
-def write_patches(folder, n=48):
-    """Write patches of 5 x 5 in two channels to a file and return its path."""
+def write_patches(folder, n=48, **more):
+    """Write patches of 5 x 5 in two channels, and more arrays, to a file; return its path."""
     rng = np.random.default_rng(0)
     places = rng.uniform(-20, 20, (n, 3))
     wave = np.sin(np.arange(25).reshape(5, 5) * 0.3 + places[:, :1, None] / 8)
     patches = 0.5 + 0.2 * wave[:, None] + 0.05 * rng.standard_normal((n, 2, 5, 5))
     path = folder / "patches.npz"
-    np.savez(path, patches=patches.clip(0, 1).astype(np.float32), coordinates_mm=places)
+    np.savez(path, patches=patches.clip(0, 1).astype(np.float32), coordinates_mm=places, **more)
     return path
 
 
