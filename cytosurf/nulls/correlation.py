@@ -163,13 +163,7 @@ def spin_correlation(
     >>> round(result.r, 2), result.p > 0.05
     (0.71, True)
     """
-    if method not in get_args(Method):
-        raise unknown_name("method", str(method), get_args(Method))
-    if alternative not in get_args(Alternative):
-        raise unknown_name("alternative", str(alternative), get_args(Alternative))
-    if n_spins < 1:
-        raise InputError("n_spins", str(n_spins), "a whole number of at least 1")
-    check_spin_count(n_spins)
+    _check_options(method, alternative, n_spins)
     spheres = _spheres((x, y, parcellation), space, hemispheres) if spheres is None else spheres
     assigner: SpinAssigner | ParcelAssigner
     if parcellation is None:
@@ -185,10 +179,7 @@ def spin_correlation(
         )
     spun = _Spun.of(x_values, y_values, method, assigner, seed, rotation)
     r, n_vertices = spun.correlate(np.arange(assigner.n_vertices), "x and y")
-    null, kept = np.empty(n_spins), np.empty(n_spins)
-    jobs = resolve_jobs(jobs)
-    for spins, chunk, counts in run_tasks(partial(_chunk, spun), _chunks(n_spins, jobs), jobs=jobs):
-        null[spins], kept[spins] = chunk, counts / len(spun.y_rows)
+    null, kept = _null(spun, n_spins, resolve_jobs(jobs))
     outcome = SpinPValue.from_null(*_one_sided(r, null, alternative))
     return SpinCorrelation(
         r=r,
@@ -204,6 +195,16 @@ def spin_correlation(
         rotation=rotation,
         seed=seed,
     )
+
+
+def _check_options(method: str, alternative: str, n_spins: int) -> None:
+    if method not in get_args(Method):
+        raise unknown_name("method", str(method), get_args(Method))
+    if alternative not in get_args(Alternative):
+        raise unknown_name("alternative", str(alternative), get_args(Alternative))
+    if n_spins < 1:
+        raise InputError("n_spins", str(n_spins), "a whole number of at least 1")
+    check_spin_count(n_spins)
 
 
 class _Assigner(Protocol):
@@ -279,6 +280,14 @@ def _ranks(classes: npt.NDArray[np.integer]) -> Float64:
     counts = np.bincount(classes)
     ranks: Float64 = (np.cumsum(counts) - (counts - 1) / 2)[classes]
     return ranks
+
+
+def _null(spun: _Spun, n_spins: int, jobs: int) -> tuple[Float64, Float64]:
+    """Return the correlation of each spin, and the share of the vertices of `y` that it keeps."""
+    null, kept = np.empty(n_spins), np.empty(n_spins)
+    for spins, chunk, counts in run_tasks(partial(_chunk, spun), _chunks(n_spins, jobs), jobs=jobs):
+        null[spins], kept[spins] = chunk, counts / len(spun.y_rows)
+    return null, kept
 
 
 def _chunk(spun: _Spun, spins: range) -> tuple[slice, list[float], Float64]:

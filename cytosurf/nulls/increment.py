@@ -292,12 +292,7 @@ def run_increment_test(
     CytosurfWarning
         If there are too few draws for p <= 0.05.
     """
-    if n_spins < 1:
-        raise InputError("--spins", str(n_spins), "a whole number of at least 1")
-    check_family(null)
-    if statistic not in get_args(Statistic):
-        raise unknown_name("statistic", str(statistic), get_args(Statistic))
-    check_spin_count(n_spins)
+    _check_options(n_spins, null, statistic)
     family = data.null(null)
     family.draw(seed, 0, rotation)  # refuses before anything is fitted
     alone = make_decoder(data.position, data.folds, C=data.C)
@@ -306,23 +301,9 @@ def run_increment_test(
         found = "labels without two classes, or a fold without a labelled training vertex"
         raise InputError(names[2], found, "labels that can be decoded in every fold")
     n_analysed = (data.label[alone.rows] != UNLABELLED).sum()
-    jobs = resolve_jobs(jobs)
-    work = partial(
-        _draws,
-        data=data,
-        null=family,
-        alone=alone,
-        seed=seed,
-        rotation=rotation,
-        statistic=statistic,
-    )
-    missing = [k for k in range(n_spins) if k not in done]
-    finished = dict(done)
-    for draws, rows in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Spins"):
-        keep(draws, rows)
-        finished.update(zip(draws, rows, strict=True))
-    table = np.array([finished[k] for k in range(n_spins)])
-    values = table[:, 0] - table[:, 1]
+    work = partial(_draws, data, family, alone, seed=seed, rotation=rotation, statistic=statistic)
+    rows = _all_rows(work, n_spins, resolve_jobs(jobs), done, keep)
+    values = rows[:, 0] - rows[:, 1]
     outcome = SpinPValue.from_null(score - by_position, values)
     return IncrementTest(
         features=names[0],
@@ -332,7 +313,7 @@ def run_increment_test(
         score_position=by_position,
         observed=outcome.observed,
         null=values,
-        kept=table[:, 2],
+        kept=rows[:, 2],
         p=outcome.p,
         exceed=outcome.exceed,
         n_spins=n_spins,
@@ -348,6 +329,31 @@ def run_increment_test(
     )
 
 
+def _check_options(n_spins: int, null: str, statistic: str) -> None:
+    if n_spins < 1:
+        raise InputError("--spins", str(n_spins), "a whole number of at least 1")
+    check_family(null)
+    if statistic not in get_args(Statistic):
+        raise unknown_name("statistic", str(statistic), get_args(Statistic))
+    check_spin_count(n_spins)
+
+
+def _all_rows(
+    work: Callable[[list[int]], tuple[list[int], list[Row]]],
+    n_spins: int,
+    jobs: int,
+    done: Mapping[int, Row],
+    keep: Callable[[list[int], list[Row]], object],
+) -> Float64:
+    """Return what each draw gave, (n_spins, 3): of `done` ones as it is, of others by `work`."""
+    missing = [k for k in range(n_spins) if k not in done]
+    rows_of = dict(done)
+    for draws, rows in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Spins"):
+        keep(draws, rows)
+        rows_of.update(zip(draws, rows, strict=True))
+    return np.array([rows_of[k] for k in range(n_spins)])
+
+
 def _settings(null: FeatureNull) -> SurrogateSettings | None:
     if not isinstance(null, SurrogateFeatures):
         return None
@@ -361,10 +367,11 @@ def _settings(null: FeatureNull) -> SurrogateSettings | None:
 
 
 def _draws(
-    numbers: list[int],
     data: IncrementData,
     null: FeatureNull,
     alone: Decoder,
+    numbers: list[int],
+    *,
     seed: int,
     rotation: Policy,
     statistic: Statistic,
