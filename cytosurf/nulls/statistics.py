@@ -24,7 +24,6 @@ from cytosurf.errors import InputError, unknown_name
 Float64 = npt.NDArray[np.float64]
 Statistic = Callable[[Marginals], Float64]
 
-DEFAULT = "macro_f1"
 DIFFERENCE = " difference"
 N_NAMED = 40  # classes that an error names
 OF_A_CLASS = ("f1", "precision", "recall")

@@ -64,12 +64,6 @@ class View:
         mixed: npt.NDArray[np.float64] = np.einsum("nk,nk...->n...", self.weights, corner)
         return mixed
 
-    def nearest_vertex(self) -> npt.NDArray[np.int32]:
-        """Return for each pixel the corner of the largest weight."""
-        best = self.weights.argmax(axis=1)
-        nearest: npt.NDArray[np.int32] = self.corners[np.arange(len(best)), best]
-        return nearest
-
     def majority(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
         """Return for each pixel the label that has most of its weight.
 
