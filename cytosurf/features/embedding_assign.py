@@ -133,15 +133,7 @@ def assign_to_midsurface(
     >>> [round(d, 1) for d in assigned.distance.values.ravel().tolist()]
     [1.0, 1.0, 9.1]
     """
-    if midsurfaces is None:
-        if mesh_space not in (None, BIGBRAIN):
-            raise InputError(
-                "mesh_space", f"{mesh_space} without a midsurface of it", f"one, or {BIGBRAIN}"
-            )
-        midsurfaces = load_midsurfaces(table.space, table.name)
-        _warn_of_stand_in(table)
-    mesh_space = mesh_space or BIGBRAIN
-    _check_mesh_space(mesh_space, midsurfaces)
+    midsurfaces, mesh_space = _midsurfaces(table, midsurfaces, mesh_space)
     check_near(
         table.points_mm, table.space, midsurfaces, where=table.name, tolerance_mm=tolerance_mm
     )
@@ -161,17 +153,13 @@ def assign_to_midsurface(
         found = f"no vertex with a point within {max_distance_mm:g} mm"
         raise InputError(table.name, found, "at least one", "Raise the largest distance.")
     values = gather(table, weights, first)
-    columns, explained = _columns(table.n_features), None
-    notes = (_note(method, table, valid, distance_mm, max_distance_mm), *notes)
+    column, explained = "feature_", None
+    notes = (_rule(method, table, valid, distance_mm, max_distance_mm), *notes)
     if n_components is not None:
         values, explained = _components(table.name, values, valid, n_components)
-        columns = tuple(f"pc{i + 1}" for i in range(n_components))
-        fitted = (
-            f"{n_components} principal components of {table.n_features} features, fitted over "
-            f"{int(valid.sum()):,} vertices of the midsurface; they explain "
-            f"{explained.sum():.1%} of the variance"
-        )
-        notes += (fitted,)
+        column = "pc"
+        notes += (_fit(table, valid, explained),)
+    columns = tuple(f"{column}{i + 1}" for i in range(values.shape[1]))
     return AssignedEmbeddings(
         SurfaceMap(values, mesh_space, columns, valid, hemispheres),
         SurfaceMap(distance_mm, mesh_space, ("distance_mm",), None, hemispheres),  # type: ignore[arg-type]
@@ -188,8 +176,17 @@ def points_per_vertex(method: str, k: int | None) -> int:
     return 1 if method == "nearest" else K_NEAREST
 
 
-def _check_mesh_space(mesh_space: Space, midsurfaces: Mapping[str, Mesh]) -> None:
-    """Raise unless midsurfaces have as many vertices as their space."""
+def _midsurfaces(
+    table: EmbeddingTable, midsurfaces: Mapping[str, Mesh] | None, mesh_space: Space | None
+) -> tuple[Mapping[str, Mesh], Space]:
+    """Return the given midsurfaces, or else those of the points' space, and their mesh."""
+    if midsurfaces is None:
+        if mesh_space not in (None, BIGBRAIN):
+            found = f"{mesh_space} without a midsurface of it"
+            raise InputError("mesh_space", found, f"one, or {BIGBRAIN}")
+        midsurfaces = load_midsurfaces(table.space, table.name)
+        _warn_of_stand_in(table)
+    mesh_space = mesh_space or BIGBRAIN
     for hemisphere, mesh in midsurfaces.items():
         if mesh_space.n_vertices not in (None, mesh.n_vertices):
             raise InputError(
@@ -197,6 +194,7 @@ def _check_mesh_space(mesh_space: Space, midsurfaces: Mapping[str, Mesh]) -> Non
                 f"{mesh_space}, of {mesh_space.n_vertices:,} vertices",
                 f"the mesh of the midsurface, of {mesh.n_vertices:,} on hemisphere {hemisphere}",
             )
+    return midsurfaces, mesh_space
 
 
 def gaussian_sigma_mm(method: str, sigma_mm: float | None) -> float:
@@ -321,11 +319,11 @@ def _warn_of_stand_in(table: EmbeddingTable) -> None:
         "in BigBrainSym stands in, a different brain in the same kind of coordinates, a few mm "
         "off. Give a midsurface in the space of the points if you have one.",
         CytosurfWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
-def _note(
+def _rule(
     method: str,
     table: EmbeddingTable,
     valid: npt.NDArray[np.bool_],
@@ -340,5 +338,11 @@ def _note(
     )
 
 
-def _columns(n_features: int) -> tuple[str, ...]:
-    return tuple(f"feature_{i + 1}" for i in range(n_features))
+def _fit(
+    table: EmbeddingTable, valid: npt.NDArray[np.bool_], explained: npt.NDArray[np.float64]
+) -> str:
+    return (
+        f"{len(explained)} principal components of {table.n_features} features, fitted over "
+        f"{int(valid.sum()):,} vertices of the midsurface; they explain {explained.sum():.1%} of "
+        "the variance"
+    )

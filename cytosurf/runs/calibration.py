@@ -191,15 +191,9 @@ def calibrate(
     chosen = (tuple(nulls), tuple(symmetries))
     plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, chosen)
     run = _identity(config, inputs, plan, surface)
-    statistics = _finished_sets(folder, run, range(sets)) if folder is not None else {}
-    missing = [number for number in range(sets) if number not in statistics]
-    work = partial(_sets, plan=plan, folder=folder, run=run)
-    jobs = resolve_jobs(jobs)
-    for done in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Feature sets"):
-        statistics |= done
+    statistics = _all_sets(plan, folder, run, sets, resolve_jobs(jobs))
     settings = _settings(config, inputs, plan, surface, sets)
-    rates = rejection_rates(plan, [statistics[number] for number in range(sets)])
-    result = Calibration(settings, tuple(rates))
+    result = Calibration(settings, tuple(rejection_rates(plan, statistics)))
     if folder is not None:
         _write(folder, result)
     return result
@@ -299,6 +293,18 @@ def _identity(config: RunConfig, inputs: Inputs, plan: CalibrationPlan, surface:
     settings = _settings(config, inputs, plan, surface, sets=0)
     parts = [settings, inputs.hashes()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _all_sets(
+    plan: CalibrationPlan, folder: Path | None, run: str, n_sets: int, jobs: int
+) -> list[npt.NDArray[np.float64]]:
+    """Return the statistics of each feature set, testing those that are not in the folder."""
+    statistics = {} if folder is None else _finished_sets(folder, run, range(n_sets))
+    missing = [number for number in range(n_sets) if number not in statistics]
+    work = partial(_sets, plan=plan, folder=folder, run=run)
+    for done in run_tasks(work, _chunks(missing, jobs), jobs=jobs, label="Feature sets"):
+        statistics |= done
+    return [statistics[number] for number in range(n_sets)]
 
 
 def _chunks(numbers: Sequence[int], jobs: int) -> list[list[int]]:

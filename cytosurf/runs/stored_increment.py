@@ -135,10 +135,7 @@ def add_increment_test(
             done=done,
             keep=partial(_keep, folder, run),
         )
-        results = read_json(directory / RESULTS)
-        others = [test for test in results.get(key, []) if not _same(test, what)]
-        results[key] = [*others, _entry(outcome) | what | {"folder": folder.name}]
-        write_json(directory / RESULTS, results)
+        _store(directory, key, what, _entry(outcome) | what | {"folder": folder.name})
         return load_run(directory)
 
 
@@ -285,8 +282,16 @@ def _rows(path: Path) -> dict[int, Row]:
     return {k: (row[0], row[1], row[2]) for k, row in rows}
 
 
-def _same(test: Mapping[str, Any], what: Mapping[str, str]) -> bool:
-    return all(test[key] == value for key, value in what.items())
+def _store(directory: Path, key: str, what: Mapping[str, str], entry: dict[str, Any]) -> None:
+    """Put a test into ``results.json``, in the place of the one that it continues."""
+    results = read_json(directory / RESULTS)
+    others = [
+        test
+        for test in results.get(key, [])
+        if any(test[name] != value for name, value in what.items())
+    ]
+    results[key] = [*others, entry]
+    write_json(directory / RESULTS, results)
 
 
 def _entry(outcome: IncrementTest) -> dict[str, Any]:
