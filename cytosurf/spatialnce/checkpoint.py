@@ -193,6 +193,7 @@ def load_weights(directory: Path, model: nn.Module) -> None:
 
 
 _WAY_OUT = "Remove this folder: training goes on from the checkpoint before it."
+_WRITE_AGAIN = "Of a finished training, `cytosurf train` writes it again from the last checkpoint."
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
@@ -205,7 +206,10 @@ def _read(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            str(path), f"a missing, damaged or cut-off file ({reason})", "weights", _WAY_OUT
+            str(path),
+            f"a missing, damaged or cut-off file ({reason})",
+            "weights",
+            _WAY_OUT if _NAME.fullmatch(path.parent.name) else _WRITE_AGAIN,
         ) from None
     return tensors
 

@@ -63,7 +63,7 @@ def spread(positions_mm: Tensor, sigma_mm: float) -> None:
         )
     if extent < SMALLEST_SPREAD * sigma_mm:
         warnings.warn(
-            f"all samples of a batch lie within {extent:.3g} mm, far less than sigma_mm = "
+            f"all samples lie within {SMALLEST_SPREAD * sigma_mm:.3g} mm, far less than sigma_mm = "
             f"{sigma_mm:g}: each is a full positive of every other. Are the coordinates in mm?",
             CytosurfWarning,
             stacklevel=3,

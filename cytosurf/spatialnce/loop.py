@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cytosurf.errors import CytosurfError
+from cytosurf.errors import CytosurfError, CytosurfWarning
 from cytosurf.spatialnce.batches import Batch, StepBatches, batches
 from cytosurf.spatialnce.checkpoint import (
     Progress,
@@ -33,6 +35,7 @@ from cytosurf.spatialnce.metrics import MetricsFile, Phases, TensorBoard, peak_m
 from cytosurf.spatialnce.model import description, new_model
 from cytosurf.spatialnce.processes import (
     distributed,
+    first_does,
     joined_processes,
     noting_signals,
     synchronised,
@@ -114,7 +117,8 @@ def train(
     True
     """
     checked = make_config(config) if isinstance(config, dict) else config
-    with joined_processes() as device:
+    with joined_processes() as device, warnings.catch_warnings():
+        warnings.simplefilter("default", CytosurfWarning)  # not again for each batch
         return _Trainer(checked, Path(out), device, on_record).run()
 
 
@@ -140,17 +144,13 @@ class _Trainer:
         self.model = synchronised(new_model(config, source).to(device), self.ranks.size)
         self.optimiser = optimiser_of(config, self.model)
         self.phases = Phases(device)
-        if self.ranks.index == 0:
-            claim(directory, config)
-        wait_for_all()
+        first_does(partial(claim, directory, config), self.ranks.index, device)
 
     def run(self) -> Training:
         """Make the updates that are left, with records and checkpoints on their way."""
         progress = self._resumed()
-        unfinished = progress.step < self.config.steps
-        if self.ranks.index == 0 and (unfinished or not (self.directory / RUN).is_file()):
-            add_session(self.directory, self.config, progress.step, self.device, self.ranks.size)
-        if unfinished:
+        first_does(partial(self._note_session, progress), self.ranks.index, self.device)
+        if progress.step < self.config.steps:
             progress = self._loop(progress)
         finished = progress.step >= self.config.steps
         if finished:
@@ -159,6 +159,11 @@ class _Trainer:
                 stored = description(self.config, self.shape, progress.step)
                 write_weights(self.directory / MODEL, self.model, stored)
         return Training(self.directory, progress, finished, self.ranks.index)
+
+    def _note_session(self, progress: Progress) -> None:
+        """Write into ``run.json`` what is about to be done, if anything is."""
+        if progress.step < self.config.steps or not (self.directory / RUN).is_file():
+            add_session(self.directory, self.config, progress.step, self.device, self.ranks.size)
 
     def _loop(self, progress: Progress) -> Progress:
         """Return how far the training came before its end or a signal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from cytosurf.errors import InputError
 from cytosurf.spatialnce.batchnorm import synchronise
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -51,6 +52,33 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
+def first_does(action: Callable[[], None], rank: int, device: torch.device) -> None:
+    """Let the first process do something; where it cannot, none goes on.
+
+    Raises
+    ------
+    InputError
+        What the action raised; in the other processes, that it did.
+    """
+    refusal = None
+    if rank == 0:
+        try:
+            action()
+        except InputError as error:
+            refusal = error
+    if anywhere(refusal is not None, device):
+        raise refusal or InputError("training", "a refusal by the first process", "its consent")
+
+
+def anywhere(here: bool, device: torch.device) -> bool:
+    """Return whether something is so in any process of the group; all must call together."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return here
+    flag = torch.tensor([here], dtype=torch.int32, device=device)
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    return bool(flag.item())
+
+
 def synchronised(model: nn.Module, world_size: int) -> nn.Module:
     """Return the model with batch normalisation over all processes; itself if there is one."""
     return model if world_size == 1 else synchronise(model)
@@ -76,11 +104,7 @@ class StopRequest:
 
     def anywhere(self, device: torch.device) -> bool:
         """Return whether any process of the group was asked; all must call together."""
-        if not (dist.is_available() and dist.is_initialized()):
-            return self.asked
-        flag = torch.tensor([self.asked], dtype=torch.int32, device=device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag.item())
+        return anywhere(self.asked, device)
 
 
 @contextmanager

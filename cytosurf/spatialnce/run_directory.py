@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -93,6 +94,7 @@ def add_session(
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "versions": versions(),
+        "commit": commit(Path(__file__).resolve().parents[2]),
     }
     record |= {"seed": config.seed, "config": config.model_dump(mode="json")}
     record["sessions"].append(session)
@@ -108,6 +110,21 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:  # used from a source tree
             continue
     return found
+
+
+def commit(checkout: Path) -> str | None:
+    """Return the git commit of a checkout, with ``-dirty`` where files were changed since.
+
+    None where the folder is no checkout (an installed package), or there is no git.
+    """
+    if not (checkout / ".git").exists():
+        return None
+    asked = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run([*asked, "--dirty"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def device_name(device: torch.device) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from cytosurf.compute.files import file_sha256
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.histology.source import PatchSource, Selection, away_from
+from cytosurf.spatialnce.checks import spread
 from cytosurf.spatialnce.config import (
     ArraysConfig,
     BigBrainConfig,
@@ -72,14 +74,15 @@ def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
 def training_source(config: TrainConfig, *, check: bool = True) -> PatchSource:
     """Return the patches that a training sees: those it may see and its loss can use.
 
-    Patches without a label, or without a brain where that matters, are left out.
+    Patches without a label, or without a brain where that matters, are left out. Coordinates that
+    cannot be millimetres are found here, before a batch of them is.
 
     Parameters
     ----------
     config : TrainConfig
         The training.
     check : bool, optional
-        As of `open_source`.
+        As of `open_source`, and whether to look at the coordinates.
 
     Raises
     ------
@@ -88,6 +91,8 @@ def training_source(config: TrainConfig, *, check: bool = True) -> PatchSource:
         source does not know.
     """
     source = training_part(open_source(config.source, check=check), config.subset)
+    if check and config.loss.kind == "spatialnce":
+        spread(torch.from_numpy(source.coordinates_mm), config.loss.sigma_mm)
     name = config.loss.group
     if name is None:
         return source

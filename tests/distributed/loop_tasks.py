@@ -13,6 +13,18 @@ def train(options, out):
     return training.finished, training.progress.step, torch.distributed.get_rank()
 
 
+def refusal(options, out):
+    """Return the message of a training that is refused."""
+    from cytosurf.errors import InputError
+    from cytosurf.spatialnce.loop import train as train_here
+
+    try:
+        train_here(options, out)
+    except InputError as error:
+        return str(error)
+    return "no refusal"
+
+
 def stop(options, out, rank, number):
     """Train, and ask one process to stop after an update."""
     import os

@@ -52,6 +52,15 @@ def test_a_signal_to_one_process_stops_all_and_one_goes_on(world, patches, tmp_p
     assert_close(out, tmp_path / "one")
 
 
+def test_no_process_goes_on_where_the_first_may_not(world, patches, tmp_path):
+    """The directory is of another training: all end, none waits for the others."""
+    train(options(patches, steps=1), tmp_path / "run")
+    first, *others = world.call(loop_tasks.refusal, options(patches, seed=1), tmp_path / "run")
+    assert "seed = 0; expected one with seed = 1" in first
+    assert len(others) == 3
+    assert all("a refusal by the first process" in message for message in others)
+
+
 def test_processes_that_cannot_share_a_batch_are_refused(world, patches, tmp_path):
     """On every process, before anything is written."""
     with pytest.raises(AssertionError, match="multiple of the number of processes"):

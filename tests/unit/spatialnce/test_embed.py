@@ -1,5 +1,7 @@
 """From a training to a table of embeddings."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,11 @@ def test_what_is_no_model_is_refused(run, patches, tmp_path):
     (damaged / "config.json").write_text("{}")
     with pytest.raises(InputError, match="description"):
         embed_patches(damaged, tmp_path / "a.h5")
+    cut = tmp_path / "cut"
+    shutil.copytree(run / "model", cut)
+    (cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:99])
+    with pytest.raises(InputError, match=r"cut-off file.*writes it again"):
+        embed_patches(cut, tmp_path / "a.h5")
     for options_, words in (({"layer": "head"}, "layer"), ({"batch_size": 0}, "batch_size")):
         with pytest.raises(InputError, match=words):
             embed_patches(run, tmp_path / "a.h5", **options_)

@@ -3,19 +3,23 @@
 import json
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from multiprocessing import forkserver
 
+import numpy as np
 import pytest
 import torch
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.spatialnce import loop, step
 from cytosurf.spatialnce.checkpoint import Progress, checkpoints
 from cytosurf.spatialnce.loop import TrainingFailedError, train
 from cytosurf.spatialnce.loss import spatial_nce
+from cytosurf.spatialnce.run_directory import commit
 from tests.unit.spatialnce.toy_training import options, records, weights, write_patches
 
 
@@ -250,6 +254,7 @@ def test_the_record_says_what_was_asked_for(whole):
     run = json.loads((whole / "run.json").read_text())
     assert run["config"]["seed"] == run["seed"] == 0
     assert {"torch", "numpy", "python"} <= run["sessions"][0]["versions"].keys()
+    assert "commit" in run["sessions"][0]
     assert [len(value) for value in run["data"].values()] == [64]
 
 
@@ -258,3 +263,43 @@ def test_fewer_patches_than_a_batch_are_refused(patches, tmp_path):
     with pytest.raises(InputError, match="64 with 48 patches"):
         train(options(patches, batch={"size": 64}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def coordinates_times(patches, folder, factor):
+    """Write the same patches with coordinates in another unit and return the path."""
+    with np.load(patches) as stored:
+        places = stored["coordinates_mm"] * factor
+        np.savez(folder / "other.npz", patches=stored["patches"], coordinates_mm=places)
+    return folder / "other.npz"
+
+
+def test_coordinates_in_another_unit_are_found_before_training(patches, tmp_path):
+    """Micrometres are refused before anything is written, so the file can be put right."""
+    path = coordinates_times(patches, tmp_path, 1000)
+    with pytest.raises(InputError, match="Are they micrometres"):
+        train(options(path), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_coordinates_that_are_too_near_are_warned_about_once(patches, tmp_path):
+    """Metres: of the source, and of the first batch, not of each."""
+    path = coordinates_times(patches, tmp_path, 1e-3)
+    with pytest.warns(CytosurfWarning, match="Are the coordinates in mm") as said:
+        train(options(path), tmp_path / "run")
+    assert len(said) <= 2
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_the_commit_of_a_checkout_is_recorded(tmp_path):
+    """With a word where files were changed; None where there is no checkout."""
+    assert commit(tmp_path) is None
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    (tmp_path / "a.py").write_text("1\n")
+    subprocess.run([*git, "add", "a.py"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "a"], check=True)
+    subprocess.run([*git, "tag", "v1"], check=True)
+    found = commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40}", found)
+    (tmp_path / "a.py").write_text("2\n")
+    assert commit(tmp_path) == f"{found}-dirty"
