@@ -8,6 +8,7 @@ are skipped when the other folds train.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,17 @@ class Design:
     x: npt.NDArray[np.float32]
     slot_row: npt.NDArray[np.int64]
     row_slot: npt.NDArray[np.int64]
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view that cannot be written to.
+
+    Workers get large arrays as read-only maps of one file, small ones as copies. To a kernel these
+    are two types, each compiled for itself; read-only views are one.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def make_design(features: npt.NDArray[np.floating], group: npt.NDArray[np.integer]) -> Design:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import njit
 
 from cytosurf.decoding.blocks import TILE
-from cytosurf.decoding.kernels import FAST, aligned, tile_exponentials, tile_logits
+from cytosurf.decoding.kernels import FAST, aligned, copy_row, tile_exponentials, tile_logits
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -88,7 +88,7 @@ def _fill_outer(x: Float32, outer: Float32) -> None:
             for t in range(TILE):
                 outer[row, t] = x[j, t] * x[m, t]
             row += 1
-        outer[row] = x[j]
+        copy_row(x[j], outer[row])
         row += 1
 
 

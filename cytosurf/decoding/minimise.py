@@ -172,12 +172,29 @@ def _symmetric_product(matrix: Float32, vector: Float32, product: Float32) -> No
             product[k] += matrix[k, j] * vector[j]
 
 
+# What follows is written out in loops: whole arrays in one expression take seconds more to compile.
+@njit(cache=True, error_model="numpy", nogil=True)
+def _copy(a: Float64, to: Float64) -> None:
+    """Fill an array with another of the same shape."""
+    a, to = a.ravel(), to.ravel()
+    for i in range(len(a)):
+        to[i] = a[i]
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _add_multiple(factor: float, a: Float64, total: Float64) -> None:
     """Add a multiple of an array to another of the same shape."""
     a, total = a.ravel(), total.ravel()
     for i in range(len(a)):
         total[i] += factor * a[i]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _sum(a: Float64, factor: float, b: Float64) -> Float64:
+    """Return the sum of an array and a multiple of another."""
+    total = a.copy()
+    _add_multiple(factor, b, total)
+    return total
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
@@ -188,8 +205,12 @@ def _direction(
     changes: Float64,
     inverse_curvature: Float64,
     place: npt.NDArray[np.int64],
+    free: Float64,
 ) -> Float64:
-    """Return minus the inverse Hessian estimate times the gradient (two-loop recursion)."""
+    """Return minus the inverse Hessian estimate times the gradient (two-loop recursion).
+
+    It is 0 where parameters are not free.
+    """
     made, held = place
     q = gradient.copy()
     products = np.empty(held)
@@ -206,7 +227,10 @@ def _direction(
         at = (made - 1 - i) % MEMORY
         product = inverse_curvature[at] * _product(changes[at], direction)
         _add_multiple(products[i] - product, steps[at], direction)
-    return -direction
+    for k in range(len(direction)):
+        for j in range(len(free)):
+            direction[k, j] *= -free[j]
+    return direction
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -237,27 +261,29 @@ def _minimise(
     """
     n_passes, before = 0, 0.0
     for _ in range(max_iterations):
-        direction = _direction(gradient, inverse, steps, changes, inverse_curvature, place) * free
+        direction = _direction(gradient, inverse, steps, changes, inverse_curvature, place, free)
         slope = _product(gradient, direction)
         rate = max(FASTEST, min(1.0, slope / before)) if before < 0 else 1.0
         before = slope
         if -slope * rate < tolerance:
-            return theta + direction, n_passes, CONVERGED
+            return _sum(theta, 1.0, direction), n_passes, CONVERGED
         length = 1.0
         for trial in range(MAX_TRIALS):
-            new_theta = theta + length * direction
+            new_theta = _sum(theta, length, direction)
             new = objective_gradient(x, tiles, label, weight, n_train, penalty, free, new_theta)
-            new += tilt
+            _add_multiple(1.0, tilt, new)
             n_passes += 1
             new_slope = _product(new, direction)
             if new_slope <= -0.5 * slope or trial == MAX_TRIALS - 1:
                 break
             length *= min(0.9, max(0.1, slope / (slope - new_slope)))
-        step, change = new_theta - theta, new - gradient
+        step, change = _sum(new_theta, -1.0, theta), _sum(new, -1.0, gradient)
         curvature = _product(step, change)
         if curvature > 0:
             at = place[0] % MEMORY
-            steps[at], changes[at], inverse_curvature[at] = step, change, 1.0 / curvature
+            _copy(step, steps[at])
+            _copy(change, changes[at])
+            inverse_curvature[at] = 1.0 / curvature
             place[0] += 1
             place[1] = min(place[1] + 1, MEMORY)
         theta, gradient = new_theta, new

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.decoding import slots
-from cytosurf.decoding.design import Design
-from cytosurf.decoding.kernels import objective_gradient
+from cytosurf.decoding.design import Design, read_only
+from cytosurf.decoding.kernels import objective_gradient, tile_gradients_pass
 from cytosurf.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
@@ -20,6 +20,11 @@ FEWEST_PARAMETERS = 1024
 LEAST_SHARE = 0.5
 # A standard deviation below this share of the mean is rounding.
 CONSTANT = 1e-6
+
+
+def single(theta: Float64) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return coefficients and intercepts as the passes take them."""
+    return np.ascontiguousarray(theta[:, :-1]).astype(np.float32), theta[:, -1].astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,17 @@ class Problem:
         )
         return gradient
 
+    def tile_gradients(self, theta: Float64) -> Float64:
+        """Return what each tile adds to the gradient of C n times the log-loss.
+
+        (n_tiles, *theta.shape), 0 in tiles without training vertices.
+        """
+        coefficients, intercepts = single(theta)
+        gradients: Float64 = tile_gradients_pass(
+            self.x, self.tiles, self.label, self.weight, coefficients, intercepts
+        )
+        return gradients
+
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
@@ -125,6 +141,7 @@ def label_design(
     InputError
         If no row is chosen.
     """
+    design = Design(read_only(design.x), read_only(design.slot_row), design.row_slot)
     label_slots = slots.fill_labels(design.slot_row, np.asarray(label, dtype=np.int64), rows)
     labelled = label_slots >= 0
     tiles = np.flatnonzero(labelled.any(axis=1))
@@ -254,7 +271,26 @@ def draw_sample(problem: Problem, per_parameter: int) -> Sample | None:
     x, source = slots.stratified_sample(
         problem.x, problem.tiles, problem.label, problem.weight, n_classes, size
     )
-    return Sample(x, source, per_parameter, size / n_classes)
+    return Sample(read_only(x), source, per_parameter, size / n_classes)
+
+
+def thin_sample(sampled: Problem, sample: Sample, per_parameter: int) -> Sample:
+    """Draw a smaller sample from a sample.
+
+    Parameters
+    ----------
+    sampled : Problem
+        The training set of `sample`, from `sample_problem`.
+    sample : Sample
+        The larger one.
+    per_parameter : int
+        As for `draw_sample`.
+    """
+    part = draw_sample(sampled, per_parameter)
+    if part is None:
+        return sample
+    source = np.where(part.source < 0, -1, sample.source.ravel()[part.source])
+    return replace(part, source=source)
 
 
 def sample_problem(problem: Problem, sample: Sample | None) -> Problem:

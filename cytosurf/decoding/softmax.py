@@ -30,7 +30,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -39,7 +39,7 @@ import numpy.typing as npt
 from cytosurf.decoding import kernels
 from cytosurf.decoding.blocks import TILE
 from cytosurf.decoding.curvature import Preconditioner, estimate_inverse, inverse_at_zero
-from cytosurf.decoding.design import Design
+from cytosurf.decoding.design import Design, read_only
 from cytosurf.decoding.minimise import Memory, minimise
 from cytosurf.decoding.problem import (
     Labelled,
@@ -49,6 +49,8 @@ from cytosurf.decoding.problem import (
     label_design,
     make_problem,
     sample_problem,
+    single,
+    thin_sample,
 )
 
 Float64 = npt.NDArray[np.float64]
@@ -104,13 +106,19 @@ class Start:
         Features and labels.
     sample : Sample or None
         Some of the rows, None where there are too few to choose from.
+    problem : Problem
+        The training set of all rows.
     fit : SoftmaxFit
-        A fit to the sample, or to all rows where there is none.
+        A loose fit to it.
+    tile_gradients : (n_tiles, K, n_features + 1) float64
+        What each tile adds to the gradient there.
     """
 
     labelled: Labelled
     sample: Sample | None
+    problem: Problem
     fit: SoftmaxFit
+    tile_gradients: Float64
 
 
 def make_start(
@@ -142,17 +150,16 @@ def make_start(
     problem = make_problem(labelled, rows, C)
     sample = draw_sample(problem, SAMPLE_PER_PARAMETER)
     if len(problem.classes) == 1:
-        return Start(labelled, sample, _fit_of_one_class(problem))
+        fit = _fit_of_one_class(problem)
+        return Start(labelled, sample, problem, fit, problem.tile_gradients(fit.theta))
     if sample is None:
         curved, begin, segments = problem, _from_nothing(problem), COLD_SEGMENTS
     else:
-        curved = sample_problem(problem, draw_sample(problem, CURVATURE_PER_PARAMETER))
-        begin, segments = (
-            _from_sample(problem, sample_problem(problem, sample), curved),
-            WARM_SEGMENTS,
-        )
+        sampled = sample_problem(problem, sample)
+        curved = sample_problem(problem, thin_sample(sampled, sample, CURVATURE_PER_PARAMETER))
+        begin, segments = _from_sample(problem, sampled, curved), WARM_SEGMENTS
     fit = _minimise(problem, curved, begin, segments, START_TOLERANCE)
-    return Start(labelled, sample, fit)
+    return Start(labelled, sample, problem, fit, problem.tile_gradients(fit.theta))
 
 
 def fit_softmax(
@@ -195,7 +202,7 @@ def fit_softmax(
     if len(problem.classes) == 1:  # a single class is always predicted
         return _fit_of_one_class(problem)
     sample = sample_problem(problem, start.sample)
-    begin = _from_start(problem, sample, start.fit)
+    begin = _from_start(problem, sample, start)
     return _minimise(problem, sample, begin, WARM_SEGMENTS, tolerance)
 
 
@@ -230,19 +237,20 @@ def _from_sample(problem: Problem, sample: Problem, curved: Problem) -> _Beginni
     return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 1)
 
 
-def _from_start(problem: Problem, sample: Problem, start: SoftmaxFit) -> _Beginning:
+def _from_start(problem: Problem, sample: Problem, start: Start) -> _Beginning:
     """Go from `start` to the minimum over a sample that is tilted to have the right gradient."""
-    rows = np.searchsorted(start.classes, problem.classes)
-    theta, estimate = start.theta[rows], start.preconditioner.of_classes(rows)
+    rows = np.searchsorted(start.fit.classes, problem.classes)
+    theta, estimate = start.fit.theta[rows], start.fit.preconditioner.of_classes(rows)
     theta = theta - theta.mean(axis=0)  # a common shift of all classes changes nothing
     # From a column that varied and no longer does, only the slight penalty would lead back to 0.
     constant = ~np.isnan(problem.constant)
     theta[:, -1] += theta[:, :-1][:, constant] @ problem.constant[constant]
     theta[:, :-1][:, constant] = 0.0
     memory = Memory.empty(theta)
-    gradient = problem.gradient(theta)
     if sample is problem:
-        return _Beginning(theta, gradient, estimate, memory, 1)
+        return _Beginning(theta, problem.gradient(theta), estimate, memory, 1)
+    tilt = _tilt(problem, sample, theta, start)
+    gradient = sample.gradient(theta) + tilt
     found = minimise(
         sample,
         theta,
@@ -250,14 +258,32 @@ def _from_start(problem: Problem, sample: Problem, start: SoftmaxFit) -> _Beginn
         memory,
         tolerance=TILTED_TOLERANCE,
         max_iterations=MAX_SAMPLE_ITERATIONS,
-        tilt=gradient - sample.gradient(theta),
+        tilt=tilt,
         gradient=gradient,
     )[0]
     found_gradient = problem.gradient(found)
     if estimate.decrement(found_gradient) < estimate.decrement(gradient):
-        return _Beginning(found, found_gradient, estimate, memory, 2)
+        return _Beginning(found, found_gradient, estimate, memory, 1)
     # The sample can be flat where all vertices together are not, and lead far away.
-    return _Beginning(theta, gradient, estimate, Memory.empty(theta), 2)
+    return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 2)
+
+
+def _tilt(problem: Problem, sample: Problem, theta: Float64, start: Start) -> Float64:
+    """Return the gradient of `problem` minus that of its sample, where `start` ended.
+
+    The gradient with the weights of all rows is the sum over tiles that were visited already. How
+    much the weights of this training set change it is left to the sample, which has rare classes
+    whole: it drops out of the difference.
+    """
+    whole = problem.n_train == start.labelled.count[problem.tiles].sum()
+    if not whole or len(problem.classes) < len(start.fit.classes) or not problem.free.all():
+        return problem.gradient(theta) - sample.gradient(theta)
+    every = start.problem
+    change = (every.n_train / every.n_per_class) / (problem.n_train / problem.n_per_class)
+    alike = replace(sample, weight=sample.weight * change.astype(np.float32)[sample.label])
+    gradient: Float64 = start.tile_gradients[problem.tiles].sum(axis=0) / problem.n_train
+    gradient += problem.penalty * theta
+    return gradient - alike.gradient(theta)
 
 
 def _minimise(
@@ -316,7 +342,9 @@ def predict_probability(
     place = np.full(design.slot_row.shape, -1, np.int32)
     place[row_slot] = np.arange(len(row_slot), dtype=np.int32)
     probability = np.empty((len(row_slot), len(fit.classes)), np.float32)
-    kernels.probability_pass(design.x, place.reshape(-1, TILE), *_single(fit.theta), probability)
+    kernels.probability_pass(
+        read_only(design.x), place.reshape(-1, TILE), *single(fit.theta), probability
+    )
     return probability
 
 
@@ -336,12 +364,5 @@ def predict_class(
         Numbers of ``fit.classes``.
     """
     row_slot = design.row_slot if rows is None else design.row_slot[rows]
-    wanted = np.zeros(len(design.x), bool)
-    wanted[row_slot // TILE] = True
-    winner = kernels.class_pass(design.x, np.flatnonzero(wanted), *_single(fit.theta))
-    return np.asarray(fit.classes[winner.ravel()[row_slot]])
-
-
-def _single(theta: Float64) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return coefficients and intercepts as the passes take them."""
-    return np.ascontiguousarray(theta[:, :-1]).astype(np.float32), theta[:, -1].astype(np.float32)
+    winner = kernels.class_pass(read_only(design.x), row_slot, *single(fit.theta))
+    return np.asarray(fit.classes[winner])

@@ -10,7 +10,13 @@ from sklearn.utils.class_weight import compute_sample_weight
 from cytosurf.decoding import problem as problems
 from cytosurf.decoding.blocks import TILE
 from cytosurf.decoding.design import make_design
-from cytosurf.decoding.problem import draw_sample, label_design, make_problem, sample_problem
+from cytosurf.decoding.problem import (
+    draw_sample,
+    label_design,
+    make_problem,
+    sample_problem,
+    thin_sample,
+)
 from cytosurf.errors import InputError
 from tests.unit.decoding.oracles import dense_gradient, random_problem
 
@@ -225,3 +231,52 @@ class TestSampleProblem:
         theta = 0.3 * np.random.default_rng(13).standard_normal((3, 6))
         difference = np.abs(sampled(problem).gradient(theta) - problem.gradient(theta))
         assert 0 < difference.max() < 5 / np.sqrt(300)
+
+
+class TestThinSample:
+    """A smaller sample, from a sample."""
+
+    @pytest.fixture(autouse=True)
+    def small_samples(self, monkeypatch):
+        """Let samples have 100 vertices for each of these "parameters"."""
+        monkeypatch.setattr(problems, "FEWEST_PARAMETERS", 100)
+
+    def test_is_a_part_of_the_sample(self):
+        """Of about the size asked for, with the slots of the training set that it came from."""
+        problem = toy_problem(14, n=5000, k=3)[3]
+        sample = draw_sample(problem, 8)
+        thin = thin_sample(sample_problem(problem, sample), sample, 4)
+        taken = thin.source[thin.source >= 0]
+        assert set(taken) < set(sample.source.ravel())
+        assert 300 <= len(taken) <= 600
+        for feature in range(5):
+            slots = problem.x[:, feature].ravel()[taken]
+            assert np.array_equal(thin.x[:, feature].ravel()[: len(taken)], slots)
+
+    def test_weighs_as_much_as_the_training_set(self):
+        """Not as a sample of a sample would."""
+        problem = toy_problem(15, n=5000, k=3)[3]
+        sample = draw_sample(problem, 8)
+        thin = sample_problem(problem, thin_sample(sample_problem(problem, sample), sample, 4))
+        for k in range(3):
+            total = thin.weight[thin.label == k].sum(dtype=float)
+            assert total == pytest.approx(problem.n_train / 3, rel=1e-4)
+
+    def test_a_sample_that_is_small_already_stays(self):
+        """As large as asked for."""
+        problem = toy_problem(16, n=5000, k=3)[3]
+        sample = draw_sample(problem, 2)
+        assert thin_sample(sample_problem(problem, sample), sample, 60) is sample
+
+
+class TestReadOnly:
+    """Arrays that a worker maps and arrays that a process made are one type to the kernels."""
+
+    def test_features_cannot_be_written_to(self, monkeypatch):
+        """Of the problem and of its sample, though those of the design can."""
+        monkeypatch.setattr(problems, "FEWEST_PARAMETERS", 100)
+        design, _, _, problem = toy_problem(17, n=3000)
+        assert design.x.flags.writeable
+        assert np.shares_memory(design.x, problem.x)
+        assert not problem.x.flags.writeable
+        assert not sampled(problem).x.flags.writeable

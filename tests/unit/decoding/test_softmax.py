@@ -61,6 +61,16 @@ def assert_equals_reference(x, label, train=None, *, C=1.0, atol=1e-4):
     return fitted, reference[-1]
 
 
+def counted(method, calls):
+    """Return a method that notes what it is called on."""
+
+    def noting(self, *arguments):
+        calls.append(self)
+        return method(self, *arguments)
+
+    return noting
+
+
 class TestAgainstScikitLearn:
     """LogisticRegression(class_weight="balanced") after StandardScaler, fitted to 1e-8."""
 
@@ -270,6 +280,28 @@ class TestStart:
         here = alone(design, label, label != 2)
         difference = predict_probability(design, fold) - predict_probability(design, here)
         assert np.abs(difference).max() < 3e-4
+
+    @pytest.mark.parametrize(("uneven", "tolerance"), [(False, 1e-6), (True, 1e-2)])
+    def test_the_tilt_needs_no_pass(self, uneven, tolerance, monkeypatch):
+        """The tiles' gradients give it: exactly where a fold's weights are those of all rows."""
+        monkeypatch.setattr(problem_module, "FEWEST_PARAMETERS", 100)
+        x, label = random_problem(30, n=6000, p=4, k=3)
+        rank = (label[:, None] == np.arange(3)).cumsum(axis=0)[np.arange(6000), label] - 1
+        kept = rank < np.bincount(label)[label] // 5 * 5
+        x, label, group = x[kept], label[kept], rank[kept] % 5  # of every class as many in each
+        group[:200] = 0 if uneven else group[:200]
+        design = make_design(x, group)
+        start = make_start(design, label, np.ones(len(x), bool))
+        problem = problem_module.make_problem(start.labelled, group != 0, 1.0)
+        sample = problem_module.sample_problem(problem, start.sample)
+        theta = start.fit.theta - start.fit.theta.mean(axis=0)
+        exact = problem.gradient(theta) - sample.gradient(theta)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(problem), "gradient", counted(type(problem).gradient, calls := []))
+            tilt = solver._tilt(problem, sample, theta, start)
+        assert all(call.x is not problem.x for call in calls)
+        assert np.abs(exact).max() > 3e-3
+        assert np.abs(tilt - exact).max() < tolerance * np.abs(exact).max()
 
     def test_the_start_is_not_changed(self):
         """It may serve many fits: what one fold gives does not depend on those before."""
