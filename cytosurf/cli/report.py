@@ -35,7 +35,7 @@ def report_command(
 
     Prints each file that was written: the reports, and family.json of several runs.
 
-    Example: cytosurf report cytosurf-run-yeo7 --statistic mcc,f1:Visual
+    Example: cytosurf report cytosurf-run-yeo7 --statistic mcc,f1:Vis
     """
     from cytosurf.workflow import write_reports
 

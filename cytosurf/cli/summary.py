@@ -22,9 +22,10 @@ def print_summary(result: Decoding) -> None:
         if test.primary:
             console.print(_test_line(test), markup=False)
     for test in record.increment_nulls:
-        console.print(_drawn_line(test, f"when added to {test.baseline}"), markup=False)
+        added = f"{test.observed:+.3f} when added to {test.baseline}"
+        console.print(_drawn_line(test, added), markup=False)
     for test in record.feature_nulls:
-        console.print(_drawn_line(test, f"above {test.baseline}"), markup=False)
+        console.print(_drawn_line(test, _beside(test)), markup=False)
     console.print(f"Report: {result.directory / 'report.html'}", soft_wrap=True)
 
 
@@ -64,7 +65,7 @@ def _test_line(test: NullRecord) -> str:
     name = test.statistic.removesuffix(" difference").replace("macro_f1", "macro-F1")
     score = f"{name} {test.observed:.3f}"
     if test.baseline:
-        score = f"{name} {test.observed:+.3f} above {test.baseline}"
+        score = f"{name} {_beside(test)}"
     p = f"p = {test.p:.3g}"
     if test.tail and test.tail["p"] is not None:
         p += f", approximately {test.tail['p']:.1g} by its tail"
@@ -75,10 +76,16 @@ def _test_line(test: NullRecord) -> str:
     return f"{test.features}: {score}, {p} ({reached}{how})"
 
 
-def _drawn_line(test: NullRecord, where: str) -> str:
+def _beside(test: NullRecord) -> str:
+    """Return how far above its baseline a score is, or below."""
+    side = "below" if test.observed < 0 else "above"
+    return f"{abs(test.observed):.3f} {side} {test.baseline}"
+
+
+def _drawn_line(test: NullRecord, difference: str) -> str:
     """Return a test by draws of the features as one line."""
     return (
-        f"{test.features}: macro-F1 {test.observed:+.3f} {where}, "
+        f"{test.features}: macro-F1 {difference}, "
         f"p = {test.p:.3g} ({test.exceed} of {len(test.null)} {test.rotation} {test.draws} of "
         "the features reach it)"
     )

@@ -66,5 +66,5 @@ def test_statistics_of_a_report(cytosurf, named_toy, tmp_path):  # noqa: F811
     table = (run / "spin_test.tsv").read_text()
     assert "f1:middle difference" in table
     assert "Other statistics" in (run / "report.html").read_text()
-    assert "stain: mcc +0.000 above position" in cytosurf("spin", run, "--spins", 4).out
+    assert "stain: mcc 0.000 above position" in cytosurf("spin", run, "--spins", 4).out
     refused(cytosurf("report", run, "--statistic", "best"), "--statistic: found 'best'; expected")
