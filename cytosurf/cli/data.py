@@ -48,9 +48,7 @@ def list_sources(
         (
             (
                 source.name,
-                f"{present[source.name]}/{len(source.files)}"
-                if source.access == "download"
-                else source.access,
+                f"{present[source.name]}/{len(source.files)}" if source.files else source.access,
                 _size(sum(file.bytes for file in source.files)),
                 {True: "yes", False: "no", None: "unknown"}[source.commercial_use],
                 source.title,

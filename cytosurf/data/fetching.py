@@ -52,8 +52,16 @@ def path(source: str, name: str) -> Path:
     place = location(source, name)
     if is_intact_remembered(file, place):
         return place
+    state = "is damaged" if place.exists() else "is not there"
+    if entry.access == "import":
+        raise MissingDataError(
+            f"data source {source}",
+            f"that {name} {state} and has no address that it could be downloaded from",
+            f"the file in the data directory {data_directory()}",
+            "Run `cytosurf data import DIR` on a folder that has it; `cytosurf data list "
+            f"{source}` says what it is, {entry.homepage} what it was made of.",
+        )
     if is_offline():
-        state = "is damaged" if place.exists() else "is not there"
         raise MissingDataError(
             f"data source {source}",
             f"that {name} {state} and that CYTOSURF_OFFLINE forbids downloads",

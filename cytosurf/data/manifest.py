@@ -41,9 +41,9 @@ class _Model(BaseModel):
 
 
 class Upstream(_Model):
-    """One file on the internet, with what must arrive."""
+    """One file on the internet, with what must arrive; or one that is only recognised."""
 
-    urls: tuple[Url, ...] = Field(min_length=1, description="Addresses of the same bytes.")
+    urls: tuple[Url, ...] = Field((), description="Addresses of the same bytes.")
     sha256: Sha256 = Field(description="SHA-256 of the upstream bytes.")
     bytes: PositiveInt = Field(description="Size of the upstream file.")
     array: Text | None = Field(None, description="Array of the converted file that it fills.")
@@ -114,10 +114,10 @@ class Source(_Model):
         "say. A file may be freer than its source, not stricter."
     )
     citations: tuple[Text, ...] = Field(min_length=1)
-    access: Literal["download", "package", "project page"] = Field(
+    access: Literal["download", "import", "package", "project page"] = Field(
         "download",
-        description="Whether files are downloaded, installed with a Python package, or only "
-        "described on the homepage.",
+        description="Whether files are downloaded, only recognised in a folder of the user's, "
+        "installed with a Python package, or only described on the homepage.",
     )
     files: tuple[File, ...] = ()
 
@@ -139,8 +139,11 @@ class Source(_Model):
 
     @model_validator(mode="after")
     def _check_files(self) -> Source:
-        if bool(self.files) != (self.access == "download"):
-            raise ValueError("files are listed where, and only where, access is 'download'")
+        if bool(self.files) != (self.access in ("download", "import")):
+            raise ValueError("files are listed where access is 'download' or 'import', only there")
+        has_address = [bool(upstream.urls) for f in self.files for upstream in f.upstream]
+        if set(has_address) - {self.access == "download"}:
+            raise ValueError("files have addresses where, and only where, access is 'download'")
         cautious = {False: 0, None: 1, True: 2}  # a source must not promise more than its files
         if any(cautious[f.commercial_use] < cautious[self.commercial_use] for f in self.files):
             raise ValueError("commercial_use of a file is stricter than that of the source")

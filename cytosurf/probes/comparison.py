@@ -43,7 +43,7 @@ from cytosurf.spatialnce.embed import embedded
 from cytosurf.spatialnce.loop import train
 from cytosurf.spatialnce.model import load_model
 from cytosurf.spatialnce.run_directory import model_directory
-from cytosurf.spatialnce.sources import open_source
+from cytosurf.spatialnce.sources import open_source, xray_file
 
 TRAINED: dict[str, dict[str, Any]] = {
     "spatialnce": {"loss": {"kind": "spatialnce"}},
@@ -197,7 +197,7 @@ def _task(config: TrainConfig, out: Path, protocol: Protocol) -> _Task:
 def _claim(task: _Task) -> None:
     """Write what is compared into a new directory, or check that it is the same."""
     config = {k: v for k, v in task.config.identity().items() if k != "loss.kind"}
-    config["source.path"] = file_sha256(task.config.source.path)  # type: ignore[union-attr]
+    config["source.path"] = file_sha256(xray_file(task.config.source))  # type: ignore[arg-type]
     asked = json.loads(json.dumps({"config": config, "protocol": asdict(task.protocol)}))
     path = task.out / "probe.json"
     if not path.exists():

@@ -64,10 +64,13 @@ class SectionConfig(_Model):
 
 
 class XrayConfig(_Model):
-    """The X-ray slice of the mouse thalamocortical data; see `cytosurf.histology.xray`."""
+    """The X-ray slice of the mouse thalamocortical data; see `cytosurf.histology.xray`.
+
+    Without a path it is the slice of the data source ``xray-thc``.
+    """
 
     kind: Literal["xray"]
-    path: Path
+    path: Path | None = None
     tile_px: Count = 128
     stride_px: Count = 32
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from cytosurf import data
 from cytosurf.compute.files import file_sha256
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.histology.source import PatchSource, Selection, away_from
@@ -20,6 +22,7 @@ from cytosurf.spatialnce.config import (
     SourceConfig,
     SubsetConfig,
     TrainConfig,
+    XrayConfig,
 )
 
 SAMPLED_PIXELS = 2**26  # for the mean and SD of grey values
@@ -68,7 +71,12 @@ def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
         )
     from cytosurf.histology.xray import xray_patches
 
-    return xray_patches(config.path, tile_px=config.tile_px, stride_px=config.stride_px)
+    return xray_patches(xray_file(config), tile_px=config.tile_px, stride_px=config.stride_px)
+
+
+def xray_file(config: XrayConfig) -> Path:
+    """Return the file of the slice: the one that is named, or that of the data directory."""
+    return config.path or data.path("xray-thc", "xray_thc_slice-309.npz")
 
 
 def training_source(config: TrainConfig, *, check: bool = True) -> PatchSource:
@@ -162,8 +170,6 @@ def provenance(config: TrainConfig) -> dict[str, Any]:
     others = (config.subset.exclude, config.loss.surface)
     found: dict[str, Any] = {str(path): file_sha256(path) for path in others if path is not None}
     if isinstance(source, BigBrainConfig):
-        from cytosurf import data
-
         known = data.sources()
         for name in ("bigbrainwarp", "staining-profiles", "gradients"):
             found[name] = {
@@ -171,7 +177,10 @@ def provenance(config: TrainConfig) -> dict[str, Any]:
                 for file in known[name].files
             }
         return found
-    path = source.points if isinstance(source, SectionConfig) else source.path
+    if isinstance(source, XrayConfig):
+        path = xray_file(source)
+    else:
+        path = source.points if isinstance(source, SectionConfig) else source.path
     return {str(path): file_sha256(path), **found}
 
 

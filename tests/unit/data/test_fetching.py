@@ -127,6 +127,25 @@ def test_source_of_unknown_format_points_to_its_page():
         data.fetch("cytonet-model-zoo")
 
 
+def test_what_has_no_address_is_only_taken_from_a_folder(manifests, cache, tmp_path):
+    """Asked for, it says so; imported, it is there; damaged, it is asked for again."""
+    file = original("slice.npz", b"a slice")
+    del file["upstream"][0]["urls"]
+    manifests(source(files=[file], access="import"))
+    for ask in (lambda: data.fetch("toy"), lambda: data.path("toy", "slice.npz")):
+        with pytest.raises(MissingDataError, match=r"slice\.npz is not there and has no address"):
+            ask()
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    (folder / "any-name").write_bytes(b"a slice")
+    assert len(data.import_directory(folder).imported) == 1
+    assert data.path("toy", "slice.npz").read_bytes() == b"a slice"
+    assert len(data.fetch("toy")) == 1
+    data.path("toy", "slice.npz").write_bytes(b"another")
+    with pytest.raises(MissingDataError, match="is damaged and has no address"):
+        data.path("toy", "slice.npz")
+
+
 def test_unwritable_data_directory(toy, cache):
     """A data directory that cannot be written to is bad input."""
     cache.write_text("in the way")

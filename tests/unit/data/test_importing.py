@@ -261,11 +261,11 @@ def test_everything_that_belongs_to_a_source_is_recognised(real_data, cache):
     """The public data set fills every file of every source; only foreign files are left."""
     report = data.import_directory(real_data)
     n_files = sum(len(entry.files) for entry in data.sources().values())
-    assert len(report.imported) == n_files == 159
+    assert len(report.imported) == n_files == 162
     assert report.incomplete == ()
     foreign = {str(left.path.relative_to(real_data)) for left in report.unknown}
     assert {name.split("/")[0] for name in foreign} == {
-        *("FILES.md", "README.md", "manifest.json", "siibra", "xray_thc")
+        *("FILES.md", "README.md", "manifest.json", "siibra")
     }
     assert all(not s.damaged and not s.missing for s in data.verify().values())
 

@@ -23,6 +23,8 @@ REQUIRED = {
     *("schaefer", "difumo64", "julich-brain", "cytonet-model-zoo", "brainspace"),
 }
 
+NOWHERE = {"sha256": "0" * 64, "bytes": 1}
+
 
 def converted(**more):
     """Describe a converted file with two columns."""
@@ -64,6 +66,7 @@ def test_addresses_are_encrypted_and_pinned_to_a_commit():
             for url in part.urls:
                 assert url.startswith("https://raw.githubusercontent.com/")
                 assert len(url.split("/")[5]) == 40
+            assert part.urls or entry.access == "import"
 
 
 def test_bigbrain_data_are_never_called_free_for_commercial_use():
@@ -98,9 +101,14 @@ def test_facts_are_those_of_the_upstream_list(real_data):
         for original in file["upstream"]
         if "sha256" in original
     }
+    packed = {
+        file["sha256"]: (None, file["bytes"])
+        for file in json.loads((real_data / "manifest.json").read_text())["files"]
+    }
     for entry in manifest.sources().values():
+        known = packed if entry.access == "import" else facts
         for part in (part for file in entry.files for part in file.upstream):
-            assert facts[part.sha256] == (part.urls[0], part.bytes)
+            assert known[part.sha256] == (next(iter(part.urls), None), part.bytes)
 
 
 def test_files_inherit_the_terms_of_their_source():
@@ -131,6 +139,8 @@ def test_size_of_a_converted_file_is_what_is_downloaded():
         ({"homepage": "ftp://example.org"}, "homepage"),
         ({"surprise": 1}, "surprise"),
         ({"access": "package"}, "files are listed where"),
+        ({"access": "import"}, "files have addresses where"),
+        ({"files": [{**original("a", b"a"), "upstream": [NOWHERE]}]}, "files have addresses where"),
         ({"files": [original("a", b"a"), original("a", b"b")]}, "occur twice: a"),
         ({"files": [original("../a", b"a")]}, "files.0.name"),
         ({"files": [original(".hidden", b"a")]}, "files.0.name"),

@@ -4,6 +4,7 @@ import pytest
 
 from cytosurf.errors import InputError
 from cytosurf.spatialnce.config_files import changed_source, config_text, make_config, read_config
+from cytosurf.spatialnce.sources import open_source, provenance
 
 SMALL = {"source": {"kind": "bigbrain"}, "steps": 3}
 TEXT = "source: {kind: bigbrain, side: 5}\nsteps: 3\nloss: {sigma_mm: 4}\n"
@@ -79,6 +80,16 @@ def test_a_configuration_survives_its_own_text(tmp_path):
     )
     (tmp_path / "c.yaml").write_text(config_text(config))
     assert read_config(tmp_path / "c.yaml") == config
+
+
+@pytest.mark.real_data
+def test_the_slice_of_the_data_directory_needs_no_path(real_cache):
+    """After `cytosurf data import`; its hash is what the record of a training holds."""
+    config = make_config({"source": {"kind": "xray", "stride_px": 512}, "steps": 1})
+    assert len(open_source(config.source).ids) > 10
+    ((name, digest),) = provenance(config).items()
+    assert name.endswith("xray_thc_slice-309.npz")
+    assert digest.startswith("6097167b")
 
 
 def test_only_the_source_is_changed_for_embedding():
