@@ -155,7 +155,8 @@ class LossConfig(_Model):
     kind : {"spatialnce", "simclr", "supcon"}
         Supervised contrastive training needs patches with a ``label``.
     sigma_mm, temperature, normalise_weights, min_mass, tile
-        See `cytosurf.spatialnce.spatial_nce`.
+        See `cytosurf.spatialnce.spatial_nce`. A tile is stated here, so that a training has the
+        same one wherever it goes on; 2,048 suits large batches on a GPU.
     within_brain : bool
         Whether only patches of one ``brain`` are positives of each other.
     surface : Path or None

@@ -61,7 +61,20 @@ class PretrainedEncoder(nn.Module):
         return self
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Return features, (B, width), of patches (B, 1, H, W)."""
+        """Return features, (B, width), of patches (B, 1, H, W).
+
+        Raises
+        ------
+        InputError
+            If patches have more than one channel.
+        """
+        if patches.shape[1] != 1:
+            raise InputError(
+                "encoder.name",
+                f"pretrained, for patches of {patches.shape[1]} channels",
+                "grey patches of one channel, which are repeated over three colours",
+                "Use another encoder.",
+            )
         found: Any = self.backbone(patches.expand(-1, _COLOURS, -1, -1))
         if not isinstance(found, Tensor):  # an output of transformers
             pooled = found.pooler_output

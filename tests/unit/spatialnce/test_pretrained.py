@@ -77,6 +77,13 @@ def test_a_model_of_the_hub(monkeypatch, pooled):
     assert model.width == 5
 
 
+def test_patches_are_grey(monkeypatch):
+    """Depths of a profile are no colours."""
+    hub(monkeypatch)
+    with pytest.raises(InputError, match="for patches of 18 channels; expected grey patches"):
+        load_pretrained("hf:some/model")(torch.zeros(2, 18, 7, 7))
+
+
 def test_frozen_means_frozen(monkeypatch):
     """No gradient, and statistics stay in training mode too; finetuning changes both."""
     hub(monkeypatch)
