@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from cytosurf.errors import InputError
 from cytosurf.spatialnce.encoders.norms import norm_2d
 from cytosurf.spatialnce.recompute import recomputed
 
 EXPANSION = 4
-TOTAL_STRIDE = 64
 
 
 class Bottleneck(nn.Module):
@@ -74,6 +74,9 @@ class ResNet(nn.Module):
         Residual blocks of each stage.
     base : int
         Filters of the stem; stages have ``base * 2**stage`` planes.
+    stem_kernel, stem_stride : int
+        Of the first convolution. Assumptions: 5 and 4; for a map of 32 x 32, patches of 1,024 px
+        want a stride of 2, and those of 4,096 px a stride of 8.
     norm : str
         "batch" (published) or "group".
     recompute : bool
@@ -84,6 +87,13 @@ class ResNet(nn.Module):
     ----------
     width : int
         Number of features: 2,048.
+    stride : int
+        Side of a patch over that of its feature map: 64.
+
+    Raises
+    ------
+    InputError
+        A kernel that has no middle pixel, or a stride below 1.
 
     Examples
     --------
@@ -100,11 +110,19 @@ class ResNet(nn.Module):
         channels: int = 1,
         blocks: Sequence[int] = (3, 4, 6, 3),
         base: int = 64,
+        stem_kernel: int = 5,
+        stem_stride: int = 4,
         norm: str = "batch",
         recompute: bool = False,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, base, 5, stride=4, padding=2, bias=False)
+        if stem_kernel < 1 or stem_kernel % 2 == 0:
+            raise InputError("stem_kernel", str(stem_kernel), "an odd number of pixels")
+        if stem_stride < 1:
+            raise InputError("stem_stride", str(stem_stride), "1 or more")
+        self.conv1 = nn.Conv2d(
+            channels, base, stem_kernel, stride=stem_stride, padding=stem_kernel // 2, bias=False
+        )
         self.bn1 = norm_2d(norm, base)
         self.conv2 = nn.Conv2d(base, base, 3, padding=1, bias=False)
         self.bn2 = norm_2d(norm, base)
@@ -122,7 +140,7 @@ class ResNet(nn.Module):
         self.stages = len(blocks)
         self.recompute = recompute
         self.width = before
-        self.stride = 2 ** (len(blocks) + 2)
+        self.stride = stem_stride * 2 ** len(blocks)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

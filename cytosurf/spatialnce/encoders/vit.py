@@ -107,13 +107,15 @@ class HybridViT(nn.Module):
         to one size.
     width, depth, heads : int
         Of the transformer; 768, 12 and 12 are ViT-B.
+    stem_kernel, stem_stride : int
+        Of the backbone, see `ResNet`.
     norm : str
         Of the backbone: "batch" (published) or "group".
     recompute : bool
         Save memory: residual blocks but the first, and all transformer layers, are computed again
         in the backward pass (published for R50-ViT).
     backbone : ResNet, optional
-        In place of R50.
+        In place of R50; it has its own stem.
 
     Attributes
     ----------
@@ -137,6 +139,8 @@ class HybridViT(nn.Module):
         width: int = 768,
         depth: int = 12,
         heads: int = 12,
+        stem_kernel: int = 5,
+        stem_stride: int = 4,
         norm: str = "batch",
         recompute: bool = False,
         backbone: ResNet | None = None,
@@ -144,7 +148,13 @@ class HybridViT(nn.Module):
         super().__init__()
         if width % heads:
             raise InputError("heads", str(heads), f"a divisor of the width, {width}")
-        body = backbone or ResNet(channels, norm=norm, recompute=recompute)
+        body = backbone or ResNet(
+            channels,
+            stem_kernel=stem_kernel,
+            stem_stride=stem_stride,
+            norm=norm,
+            recompute=recompute,
+        )
         if image_px < body.stride or image_px % body.stride:
             raise InputError("image_px", str(image_px), f"a multiple of {body.stride}")
         self.width, self.image_px, self.grid = width, image_px, image_px // body.stride

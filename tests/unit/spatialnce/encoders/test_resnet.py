@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from cytosurf.errors import InputError
 from cytosurf.spatialnce.encoders import ResNet
 
 # Of torchvision 0.28.0, resnet50().state_dict() without conv1, bn1 and fc. With those weights,
@@ -63,6 +64,23 @@ def test_maps_are_64_times_smaller(r50, side, grid):
     patches = torch.empty(2, 1, side, side, device="meta")
     assert r50.feature_map(patches).shape == (2, 2048, grid, grid)
     assert r50(patches).shape == (2, r50.width)
+
+
+@pytest.mark.parametrize(("side", "stride", "kernel"), [(1024, 2, 3), (4096, 8, 7), (2048, 4, 1)])
+def test_the_stem_is_an_option(side, stride, kernel):
+    """Its first convolution is inferred: other patches give the same map by another stride."""
+    with torch.device("meta"):
+        model = ResNet(stem_stride=stride, stem_kernel=kernel)
+    assert model.feature_map(torch.empty(1, 1, side, side, device="meta")).shape[2:] == (32, 32)
+    assert model.stride == 16 * stride
+    assert model.conv1.weight.shape[2:] == (kernel, kernel)
+
+
+@pytest.mark.parametrize("bad", [{"stem_kernel": 4}, {"stem_kernel": -1}, {"stem_stride": 0}])
+def test_a_stem_has_a_middle_and_a_stride(bad):
+    """The message names the option."""
+    with pytest.raises(InputError, match=next(iter(bad))):
+        ResNet(**bad)
 
 
 def test_every_parameter_is_initialised():

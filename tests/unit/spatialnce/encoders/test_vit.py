@@ -55,6 +55,13 @@ def test_a_patch_becomes_1025_tokens(r50_vit_b):
     assert r50_vit_b(patches).shape == (2, r50_vit_b.width)
 
 
+def test_the_stem_is_an_option_here_too():
+    """A stride of 2 in the stem gives patches of 1,024 px as many tokens."""
+    with torch.device("meta"):
+        model = HybridViT(image_px=1024, stem_stride=2, stem_kernel=3)
+    assert (model.grid, model.patch_embed.backbone.conv1.stride) == (32, (2, 2))
+
+
 def test_positions_belong_to_one_size():
     """Another size is refused, as is one that the backbone's stride does not divide."""
     with pytest.raises(InputError, match="found 32 x 64 px; expected 64 x 64 px"):
