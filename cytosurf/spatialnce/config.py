@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from cytosurf.errors import InputError
 
 NOT_PART_OF_IDENTITY = {"checkpoint", "loader", "log_every", "tensorboard"}
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -120,7 +122,10 @@ class BatchConfig(_Model):
 
 
 class AugmentConfig(_Model):
-    """Ranges of augmentation; see `cytosurf.spatialnce.augment.Augmentation`."""
+    """Ranges of augmentation; see `cytosurf.spatialnce.augment.Augmentation`.
+
+    A patch gets at most one of blur and sharpening, so both probabilities add up to at most 1.
+    """
 
     rotate_degrees: NotNegative = 180.0
     shift_share: Share = 0.1
@@ -130,6 +135,13 @@ class AugmentConfig(_Model):
     blur_sd_px: NotNegative = 0.7
     sharpen: Share = 0.25
     sharpen_amount: NotNegative = 1.0
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> AugmentConfig:
+        if self.blur + self.sharpen > 1:
+            found = f"blur {self.blur:g} and sharpen {self.sharpen:g}"
+            raise InputError("augment", found, "probabilities that add up to 1 or less")
+        return self
 
 
 class EncoderConfig(_Model):

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from cytosurf.errors import CytosurfError, CytosurfWarning
+from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 from cytosurf.spatialnce.batches import Batch, StepBatches, batches
 from cytosurf.spatialnce.checkpoint import (
     Progress,
@@ -30,7 +30,7 @@ from cytosurf.spatialnce.checkpoint import (
 )
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.config_files import make_config
-from cytosurf.spatialnce.gather import ranks_of
+from cytosurf.spatialnce.gather import gather_rows, ranks_of
 from cytosurf.spatialnce.metrics import MetricsFile, Phases, TensorBoard, peak_memory_mb
 from cytosurf.spatialnce.model import description, new_model
 from cytosurf.spatialnce.processes import (
@@ -212,7 +212,16 @@ class _Trainer:
 
     def _resumed(self) -> Progress:
         found = checkpoints(self.directory / CHECKPOINTS)
-        return load_checkpoint(found[-1], self.model, self.optimiser) if found else Progress()
+        done = load_checkpoint(found[-1], self.model, self.optimiser) if found else Progress()
+        steps = gather_rows(torch.tensor([done.step], device=self.device), self.ranks).tolist()
+        if len(set(steps)) > 1:
+            raise InputError(
+                f"--out {self.directory}",
+                f"checkpoints of the steps {', '.join(map(str, steps))} on different processes",
+                "the same on all of them",
+                "Put the directory on a file system that all nodes share.",
+            )
+        return done
 
     def _save(self, progress: Progress) -> None:
         if self.ranks.index == 0:

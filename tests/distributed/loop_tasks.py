@@ -13,13 +13,14 @@ def train(options, out):
     return training.finished, training.progress.step, torch.distributed.get_rank()
 
 
-def refusal(options, out):
-    """Return the message of a training that is refused."""
+def refusal(options, out, apart=False):
+    """Return the message of a training that is refused; each process may have its own folder."""
     from cytosurf.errors import InputError
     from cytosurf.spatialnce.loop import train as train_here
 
+    rank = torch.distributed.get_rank()
     try:
-        train_here(options, out)
+        train_here(options, Path(out) / str(rank) if apart else out)
     except InputError as error:
         return str(error)
     return "no refusal"

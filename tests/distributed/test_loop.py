@@ -61,6 +61,14 @@ def test_no_process_goes_on_where_the_first_may_not(world, patches, tmp_path):
     assert all("a refusal by the first process" in message for message in others)
 
 
+def test_processes_that_do_not_share_their_folder_are_refused(world, patches, tmp_path):
+    """One would go on from its checkpoint, and the others begin: on all, before a step."""
+    train(options(patches, steps=2, schedule={"name": "constant"}), tmp_path / "0")
+    asked = options(patches, schedule={"name": "constant"})
+    for message in world.call(loop_tasks.refusal, asked, tmp_path, True):
+        assert "checkpoints of the steps 2, 0, 0, 0 on different processes" in message
+
+
 def test_processes_that_cannot_share_a_batch_are_refused(world, patches, tmp_path):
     """On every process, before anything is written."""
     with pytest.raises(AssertionError, match="multiple of the number of processes"):

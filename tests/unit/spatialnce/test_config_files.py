@@ -23,6 +23,7 @@ TEXT = "source: {kind: bigbrain, side: 5}\nsteps: 3\nloss: {sigma_mm: 4}\n"
         ({"loss": {"sigma_mm": 0}}, "loss.sigma_mm: found 0"),
         ({"loss": {"sigma_mm": float("nan")}}, "loss.sigma_mm"),
         ({"augment": {"gamma": 0.8}}, "augment.gamma"),
+        ({"augment": {"blur": 0.7, "sharpen": 0.5}}, "augment: found blur 0.7 and sharpen 0.5"),
         ({"batch": {"size": 1}}, "batch.size: found 1"),
         ({"optimiser": {"name": "lamb"}}, "optimiser.name: found 'lamb'"),
         ({"precision": "float16"}, "precision"),
