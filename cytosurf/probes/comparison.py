@@ -42,7 +42,6 @@ from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.embed import embedded
 from cytosurf.spatialnce.loop import train
 from cytosurf.spatialnce.model import load_model
-from cytosurf.spatialnce.run_directory import model_directory
 from cytosurf.spatialnce.sources import open_source, xray_file
 
 TRAINED: dict[str, dict[str, Any]] = {
@@ -279,7 +278,7 @@ def _contrastive(task: _Task, model: str, k: int) -> npt.NDArray[np.float32]:
     run = task.out / model / f"fold-{k}"
     if not train(make_config(options), run).finished:
         raise CytosurfError(f"{run}: stopped by a signal. The same command goes on.")
-    trained, _, _ = load_model(model_directory(run))
+    trained, _, _ = load_model(run)
     chunks: Iterator[npt.ArrayLike] = (c.features for c in embedded(trained, task.source))
     return np.concatenate([np.asarray(chunk, np.float32) for chunk in chunks])
 

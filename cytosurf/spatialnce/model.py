@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.encoders import build_encoder
 from cytosurf.spatialnce.projection import PROJECTION, projection_head
+from cytosurf.spatialnce.run_directory import model_directory
 from cytosurf.spatialnce.sources import grey_statistics
 
 FORMAT, VERSION = "cytosurf-spatialnce", 1
@@ -90,8 +92,15 @@ def description(config: TrainConfig, shape: tuple[int, int, int], step: int) -> 
     }
 
 
-def load_model(directory: Path) -> tuple[PatchModel, TrainConfig, dict[str, Any]]:
-    """Return a trained model from a folder with ``model.safetensors`` and ``config.json``.
+def load_model(
+    directory: str | os.PathLike[str],
+) -> tuple[PatchModel, TrainConfig, dict[str, Any]]:
+    """Return a trained model: of a finished training, one of its checkpoints, or any such folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Run directory, or a folder with ``model.safetensors`` and ``config.json``.
 
     Returns
     -------
@@ -106,8 +115,14 @@ def load_model(directory: Path) -> tuple[PatchModel, TrainConfig, dict[str, Any]
     ------
     InputError
         If the folder holds no model, or a damaged one, or one of another architecture.
+
+    Examples
+    --------
+    >>> model, config, _ = load_model("runs/first")  # doctest: +SKIP
+    >>> features = model.features(images)  # (n, channels, H, W) of 0 to 1  # doctest: +SKIP
     """
-    path = directory / CONFIG
+    folder = model_directory(Path(directory))
+    path = folder / CONFIG
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         known = stored.get("format") == FORMAT and stored.get("version") == VERSION
@@ -119,7 +134,7 @@ def load_model(directory: Path) -> tuple[PatchModel, TrainConfig, dict[str, Any]
         )
     config = make_config(stored["config"])
     model = _empty_model(config, tuple(stored["shape"]))
-    load_weights(directory, model)
+    load_weights(folder, model)
     return model.eval(), config, stored
 
 

@@ -33,7 +33,7 @@ def test_the_table_holds_the_encoders_features_of_every_patch(run, patches, tmp_
     stored = np.concatenate([rows for _, rows in table.chunks()])
     with np.load(patches) as arrays:
         images, places = torch.from_numpy(arrays["patches"]), arrays["coordinates_mm"]
-    model, _, _ = load_model(run / "model")
+    model, _, _ = load_model(run)
     with torch.no_grad():
         expected = model.features(images).numpy()
     np.testing.assert_allclose(stored, expected, atol=1e-6)
