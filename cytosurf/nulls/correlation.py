@@ -168,15 +168,13 @@ def spin_correlation(
     assigner: SpinAssigner | ParcelAssigner
     if parcellation is None:
         assigner = SpinAssigner(spheres)
-        x_values, y_values = (
-            _values(m, name, assigner.n_vertices, mask) for m, name in ((x, "x"), (y, "y"))
-        )
+        x_values = _values(x, "x", assigner.n_vertices, mask)
+        y_values = _values(y, "y", assigner.n_vertices, mask)
     else:
         keys = parcellation.keys if isinstance(parcellation, Parcellation) else parcellation
         assigner = ParcelAssigner(np.asarray(keys), spheres, assignment)
-        x_values, y_values = (
-            _parcel_values(m, name, assigner, mask) for m, name in ((x, "x"), (y, "y"))
-        )
+        x_values = _parcel_values(x, "x", assigner, mask)
+        y_values = _parcel_values(y, "y", assigner, mask)
     spun = _Spun.of(x_values, y_values, method, assigner, seed, rotation)
     r, n_vertices = spun.correlate(np.arange(assigner.n_vertices), "x and y")
     null, kept = _null(spun, n_spins, resolve_jobs(jobs))
@@ -339,12 +337,11 @@ def _parcel_values(
     m: SurfaceMap | npt.ArrayLike, name: str, assigner: ParcelAssigner, mask: npt.ArrayLike | None
 ) -> Float64:
     """Return the values of parcels, as they are given or as means over the vertices of a map."""
-    shape = (0,) if isinstance(m, SurfaceMap) else np.shape(np.asarray(m))
-    if shape != (assigner.n_vertices,):
+    if isinstance(m, SurfaceMap) or np.shape(m) != (assigner.n_vertices,):
         return assigner.means(_values(m, name, len(assigner.vertex_parcel), mask))
     if mask is not None:
         raise InputError("mask", "a mask of vertices for values of parcels", "NaN in the values")
-    return _finite(np.array(m, dtype=np.float64), name)
+    return _finite(_numbers(m, name), name)
 
 
 def _values(
@@ -354,7 +351,7 @@ def _values(
     if isinstance(m, SurfaceMap):
         values = np.where(m.valid[:, None], m.values, np.nan).astype(np.float64)
     else:
-        values = np.array(m, dtype=np.float64)
+        values = _numbers(m, name)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     expected = (n_vertices,)
@@ -377,6 +374,14 @@ def _values(
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)
     return values
+
+
+def _numbers(given: npt.ArrayLike, name: str) -> Float64:
+    try:
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = f"a {type(given).__name__}"
+        raise InputError(name, found, "a SurfaceMap, or one number for each vertex") from None
 
 
 def _finite(values: Float64, name: str) -> Float64:

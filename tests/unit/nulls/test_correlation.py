@@ -236,6 +236,7 @@ class TestBadInput:
         ("change", "says"),
         [
             ({"method": "kendall"}, "method: found 'kendall'"),
+            ({"y": object()}, "y: found a object; expected a SurfaceMap, or one number"),
             ({"alternative": "larger"}, "alternative: found 'larger'"),
             ({"rotation": "random"}, "rotation policy"),
             ({"n_spins": 0}, "n_spins: found 0"),
