@@ -31,7 +31,7 @@ from cytosurf.workflow import (
 )
 from tests.unit.nulls.oracles import holm_by_definition
 from tests.unit.report.records import one_fold
-from tests.unit.runs.cortex import FOLDS, comparable, listing
+from tests.unit.runs.cortex import FOLDS, comparable, listing, write_page
 
 pytestmark = pytest.mark.filterwarnings("ignore::cytosurf.errors.CytosurfWarning")
 
@@ -72,13 +72,6 @@ def family(files, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "write_report", write_page)
         return out, decode(files / "noise.npz", targets, out=out, spins=9, **SMALL)
-
-
-def write_page(record):
-    """Write a line in the place of the report, where a test is about something else."""
-    path = record.directory / "report.html"
-    path.write_text("page", encoding="utf-8")
-    return path
 
 
 def test_tables_are_pandas(result):
@@ -169,12 +162,6 @@ def test_without_a_folder_nothing_is_kept(toy_cortex, tmp_path, monkeypatch):
 
 def _must_not_run(*_, **__):
     raise AssertionError
-
-
-@pytest.fixture
-def plain_page(monkeypatch):
-    """Let runs have a page of one line."""
-    monkeypatch.setattr(room, "write_report", write_page)
 
 
 def test_files_and_objects_give_the_same(result, files, toy_cortex):

@@ -148,17 +148,6 @@ def toy_options(toy_cortex, tmp_path_factory):
     return f"{text} --space {TOY} --n-folds {FOLDS['n_folds']} --n-blocks {FOLDS['n_blocks']}"
 
 
-@pytest.fixture
-def plain_page(monkeypatch):
-    """Write a line in the place of the report."""
-    from cytosurf.report import outputs
-
-    def write(record):
-        (record.directory / "report.html").write_text("page", encoding="utf-8")
-
-    monkeypatch.setattr(outputs, "write_report", write)
-
-
 def test_a_run_prints_its_scores_and_where_the_report_is(
     cytosurf, toy_options, plain_page, tmp_path, monkeypatch
 ):

@@ -25,14 +25,6 @@ from cytosurf.compute.pool import run_tasks
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Start a cluster of two worker processes on this machine."""
-    options = {"n_workers": 2, "processes": True, "threads_per_worker": 1}
-    with LocalCluster(**options, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL") as made:
-        yield made
-
-
 @pytest.fixture
 def address(cluster):
     """Return the address of its scheduler once both workers are there."""

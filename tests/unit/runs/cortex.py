@@ -3,7 +3,7 @@
 import numpy as np
 
 from cytosurf.features import FeatureSet, position
-from cytosurf.runs import inputs, make_config
+from cytosurf.runs import inputs, make_config, read_json
 from cytosurf.surfaces import Mesh, Parcellation, Space, SurfaceMap
 from cytosurf.surfaces.space import KNOWN_SPACES
 from tests.toy import icosphere, mirrored
@@ -89,3 +89,20 @@ def comparable(results):
     if spin_test is None:
         return results
     return results | {"spin_test": {k: v for k, v in spin_test.items() if k != "seconds"}}
+
+
+def spin_tests(folder):
+    """Return the spin tests of a run without the time they took."""
+    return comparable(read_json(folder / "results.json"))["spin_test"]
+
+
+def spin_files(folder):
+    """Return the bytes of every finished file of spins, by name."""
+    return {p.name: p.read_bytes() for p in (folder / "spins").glob("[a-z]*.npz")}
+
+
+def write_page(record):
+    """Write a line in the place of the report, where a test is about something else."""
+    path = record.directory / "report.html"
+    path.write_text("page", encoding="utf-8")
+    return path

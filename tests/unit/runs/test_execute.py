@@ -19,15 +19,10 @@ from cytosurf.runs import complete, execute, prepare, spins
 from cytosurf.runs.chunks import counts_of
 from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
 from tests.unit.runs.conftest import N_SPINS
-from tests.unit.runs.cortex import comparable, listing
+from tests.unit.runs.cortex import comparable, listing, spin_files
 
 execute_module = importlib.import_module("cytosurf.runs.execute")  # `runs.execute` is a function
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def spin_files(folder):
-    """Return the content of every finished file of spins."""
-    return {p.name: p.read_bytes() for p in (folder / "spins").glob("[a-z]*.npz")}
 
 
 def spin_counts(folder):

@@ -9,17 +9,7 @@ from cytosurf.errors import CytosurfError, InputError
 from cytosurf.runs import read_json, spins
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
 from cytosurf.runs.shards import Shard
-from tests.unit.runs.cortex import comparable, listing
-
-
-def spin_files(folder):
-    """Return the bytes of the chunk files, by name."""
-    return {n: b for n, b in listing(folder / "spins").items() if n.endswith(".npz")}
-
-
-def spins_of(folder):
-    """Return the spin tests of a run without the time they took."""
-    return comparable(read_json(folder / "results.json"))["spin_test"]
+from tests.unit.runs.cortex import listing, spin_files, spin_tests
 
 
 @pytest.fixture
@@ -43,7 +33,7 @@ class TestAdd:
         """Results, configuration and nulls; the observed part is not touched."""
         untouched = {n: b for n, b in listing(bare).items() if n.endswith((".npz", ".gii"))}
         record = add_to_run(bare, 12)
-        assert spins_of(bare) == spins_of(whole)
+        assert spin_tests(bare) == spin_tests(whole)
         assert record.config["spins"] == 12
         assert len(record.nulls) == 4
         assert untouched
@@ -55,7 +45,7 @@ class TestAdd:
         before = spin_files(bare)
         add_to_run(bare, 12)
         assert before.items() <= spin_files(bare).items()
-        assert spins_of(bare) == spins_of(whole)
+        assert spin_tests(bare) == spin_tests(whole)
 
     def test_as_many_as_configured(self, whole):
         """Without a number nothing is left to do, and nothing changes."""
@@ -96,7 +86,7 @@ class TestAdd:
         assert len(spin_files(bare)) == 3
         monkeypatch.setattr(spins, "write_chunk", write)
         add_to_run(bare, 12)
-        assert spins_of(bare) == spins_of(whole)
+        assert spin_tests(bare) == spin_tests(whole)
 
 
 class TestShards:
@@ -108,7 +98,7 @@ class TestShards:
             assert add_to_run(bare, 12, shard=Shard(i, 3)) is None
             assert read_json(bare / "results.json")["spin_test"] is None
         merge_into_run(bare)
-        assert spins_of(bare) == spins_of(whole)
+        assert spin_tests(bare) == spin_tests(whole)
         assert read_json(bare / "results.json")["spin_test"]["seconds"] > 0
 
     def test_in_copies(self, whole, bare, tmp_path):
@@ -118,7 +108,7 @@ class TestShards:
             shutil.copytree(bare, copy)
             add_to_run(copy, 12, shard=Shard(i, 2))
         record = merge_into_run(bare, copies)
-        assert spins_of(bare) == spins_of(whole)
+        assert spin_tests(bare) == spin_tests(whole)
         assert record.config["spins"] == 12
         assert merge_into_run(bare, copies).results == record.results
 

@@ -8,25 +8,15 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
-from distributed import LocalCluster
-
 import cytosurf
 from cytosurf.compute import cluster as compute_cluster
 from cytosurf.errors import InputError
-from cytosurf.runs import read_json, spins
+from cytosurf.runs import spins
 from cytosurf.runs.chunks import has_chunks
 from cytosurf.runs.shards import missing_spins
-from tests.unit.runs.cortex import comparable, listing
+from tests.unit.runs.cortex import listing, spin_tests
 
 N_SPINS = 14  # files of one spin, however many workers
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Start a cluster of two worker processes on this machine."""
-    options = {"n_workers": 2, "processes": True, "threads_per_worker": 1}
-    with LocalCluster(**options, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL") as made:
-        yield made
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ def test_killed_worker(cluster, runs, monkeypatch):
     assert len(result.spin_test) == 4
     assert len(done) == len(set(done)) > 4
     assert listing(dask / "spins") == listing(local / "spins")
-    outcomes = [comparable(read_json(run / "results.json"))["spin_test"] for run in (local, dask)]
+    outcomes = [spin_tests(run) for run in (local, dask)]
     assert outcomes[0] == outcomes[1]
 
 
@@ -72,7 +62,7 @@ def test_stops_early_as_local_processes_do(cluster, named_toy, tmp_path, one_spi
         cytosurf.spin(dask, most, scheduler=cluster.scheduler_address, **options)
     if shards != (None,):
         cytosurf.merge(dask)
-    outcomes = [comparable(read_json(run / "results.json"))["spin_test"] for run in (local, dask)]
+    outcomes = [spin_tests(run) for run in (local, dask)]
     assert outcomes[0] == outcomes[1]
     assert outcomes[1]["stopping"] == {"exceedances": h, "max_spins": most, "stopped": True}
     assert outcomes[1]["tests"][0]["exceed"] == h

@@ -8,21 +8,16 @@ import pytest
 
 from cytosurf.errors import InputError
 from cytosurf.nulls.sequential import sequential_p_value
-from cytosurf.runs import load_run, read_json, spins
+from cytosurf.runs import load_run, spins
 from cytosurf.runs.chunks import chunk_paths, n_spins_from_zero, read_spins
 from cytosurf.runs.config import read_config
 from cytosurf.runs.extend import add_to_run, merge_into_run
 from cytosurf.runs.shards import Shard
 from cytosurf.runs.stopping import DoneChunk, Watch
-from tests.unit.runs.cortex import comparable
+from tests.unit.runs.cortex import spin_tests
 
 BOTH = ("independent", "mirrored")
 MOST, H = 40, 3
-
-
-def spins_of(folder):
-    """Return the spin tests of a run without the time they took."""
-    return comparable(read_json(folder / "results.json"))["spin_test"]
 
 
 def record_of(folder, **options):
@@ -48,7 +43,7 @@ def whole(noise):
     """Return a run of all spins, and what its headline test looks like spin by spin."""
     folder = noise("whole", spins=MOST)
     statistic = read_spins(folder, "mirrored", MOST)["statistic"]
-    test = spins_of(folder)["tests"][0]
+    test = spin_tests(folder)["tests"][0]
     assert (test["rotation"], test["baseline"]) == ("mirrored", "other-noise")
     return folder, test["observed"], statistic[:, 0] - statistic[:, 1]
 
@@ -60,7 +55,7 @@ def test_the_rule_is_that_of_besag_and_clifford(noise, whole):
     assert expected.stopped
     assert H < expected.n_spins < MOST
     folder = noise("early", spins=MOST, stop_after_exceedances=H)
-    found = spins_of(folder)
+    found = spin_tests(folder)
     test = found["tests"][0]
     assert (test["p"], test["n_spins"], test["exceed"]) == (expected.p, expected.n_spins, H)
     assert test["p_ci95"] == list(expected.ci95)
@@ -74,9 +69,9 @@ def test_the_rule_is_that_of_besag_and_clifford(noise, whole):
 def test_any_split_gives_the_same_answer(noise, whole, tmp_path):
     """One process, two, shards in any order, copies, a kill in between, more spins than needed."""
     folder = noise("once", spins=MOST, stop_after_exceedances=H)
-    expected = spins_of(folder)
+    expected = spin_tests(folder)
     add_to_run(folder, MOST, jobs=2)
-    assert spins_of(folder) == expected
+    assert spin_tests(folder) == expected
 
     bare = noise("bare", spins=0)
     shards, copies = tmp_path / "shards", [tmp_path / f"node-{i}" for i in (1, 2)]
@@ -85,31 +80,31 @@ def test_any_split_gives_the_same_answer(noise, whole, tmp_path):
     for i in (3, 1, 2):
         add_to_run(shards, MOST, shard=Shard(i, 3), stop_after_exceedances=H)
     merge_into_run(shards)
-    assert spins_of(shards) == expected
+    assert spin_tests(shards) == expected
     for i, copy in enumerate(copies, start=1):
         add_to_run(copy, MOST, shard=Shard(i, 2), stop_after_exceedances=H)
     merge_into_run(bare, copies)
-    assert spins_of(bare) == expected
+    assert spin_tests(bare) == expected
 
     for path in chunk_paths(folder, "mirrored")[1:]:
         path.unlink()  # as a killed run leaves it
     add_to_run(folder, None)
-    assert spins_of(folder) == expected
+    assert spin_tests(folder) == expected
     add_to_run(whole[0], None, stop_after_exceedances=H)
-    assert spins_of(whole[0]) == expected
+    assert spin_tests(whole[0]) == expected
 
 
 def test_two_processes_give_the_same_answer(noise):
     """Chunks then finish in any order, and some beyond the stopping point."""
     one = noise("one", spins=MOST, stop_after_exceedances=H)
     two = noise("two", spins=MOST, stop_after_exceedances=H, jobs=2)
-    assert spins_of(two) == spins_of(one)
+    assert spin_tests(two) == spin_tests(one)
 
 
 def test_without_a_stop_all_spins_count(noise, whole):
     """Where the exceedances do not come, p is (b + 1)/(n + 1) of all spins, as ever."""
     folder = noise("late", spins=MOST, stop_after_exceedances=MOST)
-    found, plain = spins_of(folder), spins_of(whole[0])
+    found, plain = spin_tests(folder), spin_tests(whole[0])
     assert found["stopping"] == {"exceedances": MOST, "max_spins": MOST, "stopped": False}
     assert found["tests"] == plain["tests"]
     assert found["per_class"] == plain["per_class"]
@@ -118,7 +113,7 @@ def test_without_a_stop_all_spins_count(noise, whole):
 def test_what_a_stop_leaves_open_says_so(noise):
     """Other tests are provisional without their own stop; corrected p-values are not given."""
     folder = noise("early", spins=MOST, stop_after_exceedances=H)
-    found = spins_of(folder)
+    found = spin_tests(folder)
     for test in found["tests"]:
         assert test["complete"] == (test["exceed"] == H)
         assert test["n_spins"] <= found["n_spins"]
@@ -130,7 +125,7 @@ def test_all_spins_may_still_be_asked_for(noise, whole):
     """With 0 for the rule; the run is then that of a command without it."""
     folder = noise("early", spins=MOST, stop_after_exceedances=H)
     add_to_run(folder, None, stop_after_exceedances=0)
-    assert spins_of(folder) == spins_of(whole[0])
+    assert spin_tests(folder) == spin_tests(whole[0])
     assert read_config(folder).stop_after_exceedances is None
     with pytest.raises(InputError, match="--stop-after-exceedances: found -1"):
         add_to_run(folder, None, stop_after_exceedances=-1)
@@ -139,16 +134,16 @@ def test_all_spins_may_still_be_asked_for(noise, whole):
 def test_a_settled_run_costs_no_more_spins(noise, monkeypatch):
     """Asking again, for more, or for a shard, computes nothing."""
     folder = noise("early", spins=MOST, stop_after_exceedances=H)
-    before = spins_of(folder)
+    before = spin_tests(folder)
 
     def never(*_):
         raise AssertionError("a spin was computed")
 
     monkeypatch.setattr(spins, "run_spins", never)
     add_to_run(folder, None)
-    assert spins_of(folder) == before
+    assert spin_tests(folder) == before
     add_to_run(folder, 10 * MOST)
-    after = spins_of(folder)
+    after = spin_tests(folder)
     assert after["tests"] == before["tests"]
     assert after["stopping"]["max_spins"] == 10 * MOST
     assert add_to_run(folder, 10 * MOST, shard=Shard(3, 3)) is None
