@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import file_sha256, write_text
+from cytosurf.compute.files import file_sha256
 from cytosurf.connectors.fetched import source_name
 from cytosurf.connectors.neuromaps import by_registration_fusion, resample_by_neuromaps
 from cytosurf.errors import InputError
-from cytosurf.surfaces.io import read_map, write_map
+from cytosurf.surfaces.described import write_described
+from cytosurf.surfaces.io import read_map
 from cytosurf.surfaces.maps import SurfaceMap
-from cytosurf.surfaces.outputs import output_template, sidecar, with_hemisphere
+from cytosurf.surfaces.outputs import output_template
 from cytosurf.surfaces.parts import existing_file
 from cytosurf.surfaces.space import Space
-from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 from cytosurf.surfaces.volume_files import are_volumes
 
 FUSION = "registration fusion: linear at the mean place of a vertex in volumes of many subjects"
@@ -78,12 +77,7 @@ def map_by_neuromaps(
         space = Space.parse(source) if source else None
         surface_map = read_map(files[0] if len(files) == 1 else (files[0], files[1]), space=space)
         result, method = resample_by_neuromaps(surface_map, to), RESAMPLING
-    if "{hemi}" not in template.name and not template.name.endswith(".nii"):
-        template = with_hemisphere(template, result.hemispheres)
-    standard = template.name.endswith(".nii") and to == FSLR_32K
-    written = write_map(result, template, mask=greyordinate_mask() if standard else None)
-    text = json.dumps(_record(files, to, method), indent=2) + "\n"
-    return [path for file in written for path in (file, write_text(sidecar(file), text))]
+    return write_described(result, template, _record(files, to, method))
 
 
 def _fused(files: list[Path], to: Space) -> SurfaceMap:

@@ -7,7 +7,6 @@ components are fitted on the midsurface, before they are carried.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import file_sha256, write_text
+from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
 from cytosurf.features.cortex import on_cortex
 from cytosurf.features.embedding_assign import (
@@ -29,15 +28,15 @@ from cytosurf.features.embedding_assign import (
 )
 from cytosurf.features.embedding_table import EmbeddingTable
 from cytosurf.features.sets import FeatureSet
-from cytosurf.surfaces.io import read_mesh, write_map
+from cytosurf.surfaces.described import write_described
+from cytosurf.surfaces.io import read_mesh
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.midsurface import Method
-from cytosurf.surfaces.outputs import output_template, sidecar, with_hemisphere
+from cytosurf.surfaces.outputs import output_template
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.routes import spheres_used
 from cytosurf.surfaces.space import Space
-from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 from cytosurf.targets.files import hemisphere_paths
 from cytosurf.targets.target import sphere_sources
 
@@ -158,15 +157,8 @@ def map_embeddings(
     }
     written = []
     for kind, surface_map in (("", assigned.features), ("desc-distance", assigned.distance)):
-        carried = resample(surface_map, to)
-        name = with_hemisphere(_with_entity(template, kind), carried.hemispheres)
-        mask = None
-        if name.name.endswith(".nii"):
-            name = _with_entity(template, kind)
-            mask = greyordinate_mask(carried.hemispheres) if to == FSLR_32K else None
         about = {"Description": f"{kind or 'features'} of embeddings on {to}"} | record
-        for file in write_map(carried, name, mask=mask):
-            written += [file, write_text(sidecar(file), json.dumps(about, indent=2) + "\n")]
+        written += write_described(resample(surface_map, to), _with_entity(template, kind), about)
     return written
 
 

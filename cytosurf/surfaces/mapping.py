@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import file_sha256, write_text
+from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
 from cytosurf.surfaces.areas import check_areas
 from cytosurf.surfaces.carrying import Carrier, checked_mask, usable_values
+from cytosurf.surfaces.described import write_sidecar
 from cytosurf.surfaces.io import read_map, read_map_halves, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, hemisphere_rows
 from cytosurf.surfaces.outputs import (
@@ -151,7 +151,7 @@ class _Job:
         for index, file in enumerate(written):
             in_file = sides if len(written) == 1 else sides[index : index + 1]
             record["Steps"] = [step for side in in_file for step in self._spheres(space, side)]
-            result += [file, write_text(sidecar(file), json.dumps(record, indent=2) + "\n")]
+            result += [file, write_sidecar(file, record)]
         return result
 
     def _carry_map(
@@ -177,7 +177,7 @@ class _Job:
                 f"no value left for {self.to}",
                 "values that are not NaN, at some vertex that the mask keeps",
             )
-        name = _with_sides(template, sides)
+        name = with_hemisphere(template, sides)
         return space, sides, write_map_halves(carried, columns, self.to, name)
 
     def _carry_labels(
@@ -194,7 +194,11 @@ class _Job:
         ]
         carried = Parcellation(np.concatenate(keys), self.to, labels.names, sides)
         kept = None if cortex[0] is None else np.concatenate([c for c in cortex if c is not None])
-        return space, sides, write_parcellation(carried, _with_sides(template, sides), mask=kept)
+        return (
+            space,
+            sides,
+            write_parcellation(carried, with_hemisphere(template, sides), mask=kept),
+        )
 
     def _carrier(self, space: Space, side: str) -> Carrier:
         if (space, side) not in self.carriers:
@@ -297,13 +301,6 @@ def _templates(groups: list[list[Path]], out: Path, to: Space) -> list[Path]:
             "Rename them, or map them one by one.",
         )
     return [out / name for name in names]
-
-
-def _with_sides(template: Path, sides: tuple[str, ...]) -> Path:
-    """Return a name that tells left from right where GIFTI needs it."""
-    if "{hemi}" in template.name or template.name.endswith(".nii"):
-        return template
-    return with_hemisphere(template, sides)
 
 
 def _hashed(files: list[Path]) -> list[dict[str, str]]:

@@ -52,14 +52,17 @@ def output_template(out: Path, labels: bool, to: Space) -> Path:
 
 
 def with_hemisphere(out: Path, hemispheres: tuple[str, ...]) -> Path:
-    """Return a GIFTI name that tells left from right where both are written.
+    """Return a name that tells left from right where both are written; CIFTI holds both.
 
     Examples
     --------
     >>> with_hemisphere(Path("pet.func.gii"), ("L", "R")).name
     'pet_hemi-{hemi}.func.gii'
+    >>> with_hemisphere(Path("pet.dscalar.nii"), ("L", "R")).name
+    'pet.dscalar.nii'
     """
-    if len(hemispheres) == 1 or _HEMISPHERE.search(out.name):
+    single = len(hemispheres) == 1 or out.name.endswith(".nii")
+    if single or _HEMISPHERE.search(out.name):
         return out
     stem, middle, suffix = out.name.rsplit(".", 2)
     return out.with_name(f"{stem}_hemi-{{hemi}}.{middle}.{suffix}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import arrays_sha256, file_sha256, write_text
+from cytosurf.compute.files import arrays_sha256, file_sha256
 from cytosurf.errors import InputError
-from cytosurf.surfaces.io import write_map, write_parcellation
+from cytosurf.surfaces.described import write_described
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.outputs import output_template, sidecar, with_hemisphere
+from cytosurf.surfaces.outputs import output_template
 from cytosurf.surfaces.parts import existing_file
 from cytosurf.surfaces.space import HEMISPHERES, Space
-from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask, load_mesh
+from cytosurf.surfaces.templates import load_mesh
 from cytosurf.surfaces.volume import N_SAMPLES
 from cytosurf.surfaces.volume_map import map_to_labels, volume_to_labels, volume_to_map
 from cytosurf.surfaces.volume_space import settle_space, surface_pair
@@ -98,15 +97,8 @@ def map_volume(
         written.
     """
     files = [existing_file(file, "the path of a volume") for file in inputs]
-    if not files:
-        raise InputError("input files", "none", "one volume or more")
-    if isinstance(hemispheres, str) and hemispheres not in HEMISPHERES:
-        raise InputError("hemispheres", repr(hemispheres), "L or R; leave it out for both")
-    if labels and method not in (None, "nearest"):
-        found = f"{method!r} for a volume of labels"
-        raise InputError("method", found, "nearest, or nothing", "Labels are not averaged.")
-    as_labels = labels or threshold is not None
-    template = output_template(Path(out), as_labels, to)
+    _check_request(files, hemispheres, labels, method)
+    template = output_template(Path(out), labels or threshold is not None, to)
     if warp is None and warp_convention is not None:
         raise InputError("warp_convention", repr(warp_convention), "a warp too")
     field = read_warp(warp, warp_convention) if warp is not None else None
@@ -120,17 +112,18 @@ def map_volume(
         result = _joined_map(files, to, source, method or "linear", n_samples, hemispheres, field)
         if threshold is not None:
             result = map_to_labels(result, threshold)
-    record = _record(files, to, spaces.pop(), tuple(hemispheres))
-    record["Values"] = _values(labels, threshold)
-    record["Interpolation"] = "nearest" if labels else method or "linear"
-    record["SamplesFromWhiteToPial"] = [(2 * i + 1) / (2 * n_samples) for i in range(n_samples)]
+    record = _record(files, to, spaces.pop(), tuple(hemispheres)) | {
+        "Values": _values(labels, threshold),
+        "Interpolation": "nearest" if labels else method or "linear",
+        "SamplesFromWhiteToPial": [(2 * i + 1) / (2 * n_samples) for i in range(n_samples)],
+    }
     if field is not None and warp is not None:
         record["Warp"] = {
             "File": Path(warp).name,
             "SHA256": file_sha256(warp),
             "Convention": field.convention,
         }
-    return _write(result, template, record)
+    return write_described(result, template, record)
 
 
 def refuse_for_volumes(inputs: Sequence[Path_], **options: Any) -> None:
@@ -190,6 +183,18 @@ def map_inputs_as_volumes(
             "Leave it out for GIFTI, CIFTI and FreeSurfer files.",
         )
     return None
+
+
+def _check_request(
+    files: list[Path], hemispheres: Sequence[str], labels: bool, method: str | None
+) -> None:
+    if not files:
+        raise InputError("input files", "none", "one volume or more")
+    if isinstance(hemispheres, str) and hemispheres not in HEMISPHERES:
+        raise InputError("hemispheres", repr(hemispheres), "L or R; leave it out for both")
+    if labels and method not in (None, "nearest"):
+        found = f"{method!r} for a volume of labels"
+        raise InputError("method", found, "nearest, or nothing", "Labels are not averaged.")
 
 
 def _joined_map(
@@ -309,18 +314,3 @@ def _record(
         "Inputs": [{"File": file.name, "SHA256": file_sha256(file)} for file in files],
         "GeneratedBy": [{"Name": "cytosurf", "Version": __version__}],
     }
-
-
-def _write(result: SurfaceMap | Parcellation, template: Path, record: dict[str, Any]) -> list[Path]:
-    """Write the map or labels and a sidecar for each file."""
-    if "{hemi}" not in template.name and not template.name.endswith(".nii"):
-        template = with_hemisphere(template, result.hemispheres)
-    cortex = None
-    if template.name.endswith(".nii") and result.space == FSLR_32K:
-        cortex = greyordinate_mask(result.hemispheres)
-    if isinstance(result, SurfaceMap):
-        written = write_map(result, template, mask=cortex)
-    else:
-        written = write_parcellation(result, template, mask=cortex)
-    text = json.dumps(record, indent=2) + "\n"
-    return [path for file in written for path in (file, write_text(sidecar(file), text))]

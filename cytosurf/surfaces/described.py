@@ -1,0 +1,61 @@
+"""Maps and labels in files, with a JSON file beside each that says how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cytosurf.compute.files import write_text
+from cytosurf.surfaces.io import write_map, write_parcellation
+from cytosurf.surfaces.maps import Parcellation, SurfaceMap
+from cytosurf.surfaces.outputs import sidecar, with_hemisphere
+from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
+
+
+def write_described(
+    data: SurfaceMap | Parcellation, template: Path, record: Mapping[str, Any]
+) -> list[Path]:
+    """Write a map or labels, and beside each file the record of how they were made.
+
+    CIFTI files of fs_LR 32k list the cortex of the standard greyordinates.
+
+    Parameters
+    ----------
+    data : SurfaceMap or Parcellation
+        What to write.
+    template : Path
+        Name as from `output_template`; ``_hemi-L`` and ``_hemi-R`` are added where GIFTI needs two
+        files and it does not tell them apart.
+    record : mapping
+        What the JSON files hold.
+
+    Returns
+    -------
+    list of Path
+        The files written, each followed by its JSON file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cytosurf.surfaces.space import Space
+    >>> toy = SurfaceMap([1.0, 2.0], Space("toy", "2"), hemispheres=("L",))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_described(toy, Path(folder, "toy.func.gii"), {"Space": "toy"})
+    ...     [path.name for path in written]
+    ['toy.func.gii', 'toy.json']
+    """
+    name = with_hemisphere(template, data.hemispheres)
+    greyordinates = name.name.endswith(".nii") and data.space == FSLR_32K
+    mask = greyordinate_mask(data.hemispheres) if greyordinates else None
+    if isinstance(data, SurfaceMap):
+        files = write_map(data, name, mask=mask)
+    else:
+        files = write_parcellation(data, name, mask=mask)
+    return [path for file in files for path in (file, write_sidecar(file, record))]
+
+
+def write_sidecar(file: Path, record: Mapping[str, Any]) -> Path:
+    """Write the JSON file beside a data file, and return its path."""
+    return write_text(sidecar(file), json.dumps(record, indent=2) + "\n")
