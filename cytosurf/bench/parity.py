@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -207,9 +208,9 @@ def compare(
     list of Parity
         Without mask, then with.
     """
-    spheres = tuple(read_mesh(file) for file in files)
-    geometry = uncertain(spheres[0], spheres[1], weights, method)
-    noise, keys, mask = _test_data(spheres[0], seed)
+    source, target = (read_mesh(file) for file in files)
+    geometry = uncertain(source, target, weights, method)
+    noise, keys, mask = _test_data(source, seed)
     results = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -224,37 +225,57 @@ def compare(
         labels = workbench.write_labels(place / "keys.label.gii", keys)
         roi_file = workbench.write_metric(place / "roi.func.gii", mask.astype(np.float32))
         for roi, valid in ((None, None), (roi_file, mask)):
-            peer.metric(metric, place / "out.func.gii", roi)
-            peer.labels(labels, place / "out.label.gii", roi)
-            theirs = workbench.read_metric(place / "out.func.gii")[:, 0]
-            their_keys = workbench.read_labels(place / "out.label.gii")
-            ours, reached = apply_weights(weights, noise, valid)
-            reached_too = reached
-            if roi is not None:
-                reached_too = workbench.read_metric(place / "valid-out.func.gii")[:, 0] > 0
-            both = reached & reached_too
-            above = (np.abs(ours - theirs) / noise.std() > TOLERANCE) & both
-            differences = np.abs(ours - theirs)[both] / noise.std()
-            wrong_keys = resample_labels(weights, keys, valid) != their_keys
-            left = np.ones(len(both)) if valid is None else weights @ valid.astype(float)
-            reasons = {**geometry, "remnant": left < LITTLE}
-            ties = np.logical_or.reduce([_near_ties(weights, keys, valid), *reasons.values()])
-            results.append(
-                Parity(
-                    *names,
-                    method=method,
-                    masked=roi is not None,
-                    n_vertices=int(both.sum()),
-                    p999_sd=float(np.quantile(differences, 0.999)),
-                    largest_sd=float(differences.max()),
-                    n_above=int(above.sum()),
-                    causes=_first_causes(above, reasons),
-                    n_reached=int((reached != reached_too).sum()),
-                    n_labels=int(wrong_keys.sum()),
-                    n_ties=int((wrong_keys & ties).sum()),
-                )
-            )
+            theirs = _by_workbench(peer, metric, labels, roi)
+            found = _differences(weights, noise, keys, valid, theirs, geometry)
+            results.append(Parity(*names, method=method, masked=roi is not None, **found))
     return results
+
+
+def _by_workbench(
+    peer: workbench.Peer, metric: Path, labels: Path, roi: Path | None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None, npt.NDArray[np.int32]]:
+    """Return what Workbench makes of a metric and labels, and which vertices a mask lets it reach.
+
+    All are reached without a mask (None), as far as Workbench says.
+    """
+    out, out_labels = metric.with_name("out.func.gii"), labels.with_name("out.label.gii")
+    peer.metric(metric, out, roi)
+    peer.labels(labels, out_labels, roi)
+    reached = None
+    if roi is not None:
+        reached = workbench.read_metric(out.with_name(f"valid-{out.name}"))[:, 0] > 0
+    return workbench.read_metric(out)[:, 0], reached, workbench.read_labels(out_labels)
+
+
+def _differences(
+    weights: sparse.csr_array,
+    noise: npt.NDArray[np.float32],
+    keys: npt.NDArray[np.int32],
+    valid: npt.NDArray[np.bool_] | None,
+    theirs: tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None, npt.NDArray[np.int32]],
+    geometry: dict[str, npt.NDArray[np.bool_]],
+) -> dict[str, Any]:
+    """Return what is counted in a `Parity`: our results beside those of Workbench."""
+    ours, reached = apply_weights(weights, noise, valid)
+    their_values, their_reached, their_keys = theirs
+    reached_too = reached if their_reached is None else their_reached
+    both = reached & reached_too
+    differences = np.abs(ours - their_values) / noise.std()
+    above = (differences > TOLERANCE) & both
+    wrong_keys = resample_labels(weights, keys, valid) != their_keys
+    left = np.ones(len(both)) if valid is None else weights @ valid.astype(float)
+    reasons = {**geometry, "remnant": left < LITTLE}
+    ties = np.logical_or.reduce([_near_ties(weights, keys, valid), *reasons.values()])
+    return {
+        "n_vertices": int(both.sum()),
+        "p999_sd": float(np.quantile(differences[both], 0.999)),
+        "largest_sd": float(differences[both].max()),
+        "n_above": int(above.sum()),
+        "causes": _first_causes(above, reasons),
+        "n_reached": int((reached != reached_too).sum()),
+        "n_labels": int(wrong_keys.sum()),
+        "n_ties": int((wrong_keys & ties).sum()),
+    }
 
 
 def uncertain(

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import InputError
-from cytosurf.nulls.pvalues import TIE_TOLERANCE
+from cytosurf.nulls.pvalues import TIE_TOLERANCE, adjusted_p_values
 
 Float64 = npt.NDArray[np.float64]
 
@@ -62,13 +62,7 @@ def benjamini_hochberg(p: npt.ArrayLike) -> Float64:
     >>> benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(4).tolist()
     [0.04, 0.0533, 0.0533, 0.5]
     """
-    values = np.asarray(p, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not ((values > 0) & (values <= 1)).all():
-        raise InputError("p-values", str(values.tolist()), "a list of numbers in (0, 1]")
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted: Float64 = multipletests(values, method="fdr_bh")[1]
-    return adjusted
+    return adjusted_p_values(p, "fdr_bh")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,9 +80,7 @@ class SpinPValue:
         >>> SpinPValue.from_null(0.5, [0.1, float("nan"), 0.3]).exceed
         1
         """
-        values = np.asarray(null, dtype=np.float64)
-        if values.ndim != 1 or not len(values):
-            raise InputError("null distribution", f"shape {values.shape}", "one value per spin")
+        values = one_value_per_spin(null)
         broken = int(np.isinf(values).sum())
         if broken:
             found = f"{broken} infinite of {len(values)}"
@@ -92,6 +91,14 @@ class SpinPValue:
         n_spins = len(values)
         p = (exceed + 1) / (n_spins + 1)
         return cls(float(observed), exceed, n_spins, p, clopper_pearson(exceed, n_spins))
+
+
+def one_value_per_spin(null: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the null distribution of one statistic as an array, or raise `InputError`."""
+    values = np.asarray(null, dtype=np.float64)
+    if values.ndim != 1 or not len(values):
+        raise InputError("null distribution", f"shape {values.shape}", "one value per spin")
+    return values
 
 
 def clopper_pearson(exceed: int, n_spins: int, coverage: float = 0.95) -> tuple[float, float]:
@@ -149,12 +156,19 @@ def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
     """
+    return adjusted_p_values(p, "holm")
+
+
+def adjusted_p_values(
+    p: npt.ArrayLike, method: Literal["holm", "fdr_bh"]
+) -> npt.NDArray[np.float64]:
+    """Return p-values of a family adjusted by a method of statsmodels, as it calls it."""
     values = np.asarray(p, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not ((values > 0) & (values <= 1)).all():
         raise InputError("p-values", str(values.tolist()), "a list of numbers in (0, 1]")
     from statsmodels.stats.multitest import multipletests
 
-    adjusted: npt.NDArray[np.float64] = multipletests(values, method="holm")[1]
+    adjusted: npt.NDArray[np.float64] = multipletests(values, method=method)[1]
     return adjusted
 
 

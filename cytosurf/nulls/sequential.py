@@ -25,7 +25,7 @@ import numpy.typing as npt
 from scipy import special
 
 from cytosurf.errors import InputError
-from cytosurf.nulls.pvalues import TIE_TOLERANCE, clopper_pearson
+from cytosurf.nulls.pvalues import TIE_TOLERANCE, clopper_pearson, one_value_per_spin
 
 Float64 = npt.NDArray[np.float64]
 
@@ -229,9 +229,7 @@ def _checked(
     observed: float, null: npt.ArrayLike, exceedances: int, max_spins: int | None
 ) -> Float64:
     """Return what may be looked at."""
-    values = np.asarray(null, dtype=np.float64)
-    if values.ndim != 1 or not len(values):
-        raise InputError("null distribution", f"shape {values.shape}", "one value per spin")
+    values = one_value_per_spin(null)
     if not math.isfinite(observed):
         raise InputError("observed statistic", str(observed), "a finite value")
     for where, count in (("exceedances", exceedances), ("max_spins", max_spins)):
