@@ -336,17 +336,25 @@ def table(scores: dict[str, list[float]]) -> str:
     return markdown(["features", "macro-F1", "first row minus it"], rows)
 
 
+def of_question(found: dict[str, Scores], question: str, target: str) -> dict[str, list[float]]:
+    """Return the scores of a question by what the features are; the first are those asked about."""
+    sets = [s for part in QUESTIONS[question] for s in found.get(part, {}).get(target, {}).items()]
+    scores: dict[str, list[float]] = {}
+    for name, folds in sets:
+        scores.setdefault(re.sub("-(bins|unseen|left)$", "", label(name)), folds)
+    return scores
+
+
 def summary_table(found: dict[str, Scores], target: str) -> str:
     """Return the score of SpatialNCE in each question, and what it has above the others."""
     others = ("simclr", "untrained", "neighbourhood:pca32", "coordinates", "coordinates:mirrored")
     rows = []
-    for question, parts in QUESTIONS.items():
-        scores = {n: f for part in parts for n, f in found.get(part, {}).get(target, {}).items()}
-        if scores:
-            first = next(iter(scores.values()))
-            of = {label(name).removesuffix("-bins"): folds for name, folds in scores.items()}
-            minus = [difference(first, of[name]) if name in of else "" for name in others]
-            rows.append([question, score(first), *minus])
+    for question in QUESTIONS:
+        of = of_question(found, question, target)
+        if of:
+            own = of["spatialnce"]
+            minus = [difference(own, of[name]) if name in of else "" for name in others]
+            rows.append([question, score(own), *minus])
     return markdown(["question", "SpatialNCE", *(f"minus `{name}`" for name in others)], rows)
 
 
