@@ -119,38 +119,25 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
     table = per_class_table(record)
     shown = detailed_sets(record, limit)
     scores = table.pivot_table(index="key", columns="feature_set", values="f1", sort=False)
-    sizes = table.drop_duplicates("key").set_index("key")
+    classes = table.drop_duplicates("key").set_index("key")
     order = scores[shown[0]].sort_values(ascending=False, kind="stable").index
-    rows = np.arange(len(order))
-    named = len(rows) <= MOST_NAMED_CLASSES
-    pitch = 0.30 if len(rows) <= FEW_CLASSES else 0.19 if named else 0.02
-    figure = Figure(figsize=(_WIDTH, 1.0 + pitch * len(rows)), layout="constrained")
-    axes = figure.subplots()
     values = scores.loc[order, shown].to_numpy()
-    palette = _set_colours([role(record, name) for name in shown])
-    axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#cccccc", lw=1, zorder=1)
-    for column, name in reversed(list(enumerate(shown))):
-        axes.scatter(
-            values[:, column],
-            rows,
-            s=(34 if column == 0 else 24) * (1.0 if named else 0.3),
-            marker=_MARKERS[column % len(_MARKERS)],
-            color=palette[column],
-            edgecolor="white",
-            linewidth=0.5,
-            label=name,
-            zorder=4 - column / 10,
-        )
-    names = [
-        f"{shorten(display_name(sizes.loc[key, 'name']), 44)}  ({sizes.loc[key, 'n_vertices']:,})"
-        for key in order
-    ]
+    n = len(order)
+    named = n <= MOST_NAMED_CLASSES
+    pitch = 0.30 if n <= FEW_CLASSES else 0.19 if named else 0.02
+    figure = Figure(figsize=(_WIDTH, 1.0 + pitch * n), layout="constrained")
+    axes = figure.subplots()
+    _draw_class_points(axes, record, shown, values, size=1.0 if named else 0.3)
     if named:
-        axes.set_yticks(rows, names, fontsize=8 if len(rows) <= FEW_CLASSES else 6.5)
+        names = [
+            f"{shorten(display_name(row['name']), 44)}  ({row['n_vertices']:,})"
+            for row in classes.loc[order].to_dict("records")
+        ]
+        axes.set_yticks(np.arange(n), names, fontsize=8 if n <= FEW_CLASSES else 6.5)
     else:
         axes.set_yticks([])
-        axes.set_ylabel(f"{len(rows)} classes, the best on top")
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_ylabel(f"{n} classes, the best on top")
+    axes.set_ylim(n - 0.4, -0.6)
     axes.set_xlim(-0.02, min(1.0, float(values.max()) * 1.05 + 0.05))
     brackets = " (in brackets: vertices)" if named else ""
     axes.set_xlabel(f"F1 of the class, pooled over folds{brackets}")
@@ -165,6 +152,32 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
         fontsize=8,
     )
     return figure
+
+
+def _draw_class_points(
+    axes: Axes,
+    record: RunRecord,
+    shown: Sequence[str],
+    values: npt.NDArray[np.floating],
+    *,
+    size: float,
+) -> None:
+    """Draw a row of points for each class, (n_classes, n_sets), the first set on top of others."""
+    rows = np.arange(len(values))
+    palette = _set_colours([role(record, name) for name in shown])
+    axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#cccccc", lw=1, zorder=1)
+    for column, name in reversed(list(enumerate(shown))):
+        axes.scatter(
+            values[:, column],
+            rows,
+            s=(34 if column == 0 else 24) * size,
+            marker=_MARKERS[column % len(_MARKERS)],
+            color=palette[column],
+            edgecolor="white",
+            linewidth=0.5,
+            label=name,
+            zorder=4 - column / 10,
+        )
 
 
 def confusion_figure(record: RunRecord, name: str) -> Figure:
