@@ -17,7 +17,7 @@ from cytosurf.errors import InputError
 from cytosurf.surfaces.described import write_described
 from cytosurf.surfaces.io import read_map
 from cytosurf.surfaces.maps import SurfaceMap
-from cytosurf.surfaces.outputs import output_template
+from cytosurf.surfaces.output_names import output_template
 from cytosurf.surfaces.parts import existing_file
 from cytosurf.surfaces.space import Space
 from cytosurf.surfaces.volume_files import are_volumes

@@ -33,7 +33,7 @@ from cytosurf.surfaces.io import read_mesh
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.midsurface import Method
-from cytosurf.surfaces.outputs import output_template
+from cytosurf.surfaces.output_names import output_template
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.routes import spheres_used
 from cytosurf.surfaces.space import Space

@@ -5,7 +5,6 @@ is a function that returns a matplotlib figure, each table a pandas data frame, 
 draws any map or parcellation on the cortex.
 """
 
-from cytosurf.report.bands import class_bands_figure, two_tests_figure
 from cytosurf.report.cortex import render_views
 from cytosurf.report.figures import (
     confusion_figure,
@@ -13,6 +12,7 @@ from cytosurf.report.figures import (
     nulls_figure,
     per_class_figure,
 )
+from cytosurf.report.figures_tests import class_bands_figure, two_tests_figure
 from cytosurf.report.html import render_report, write_report
 from cytosurf.report.maps import (
     errors_figure,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cytosurf.errors import DownloadError, InputError
-from cytosurf.report import bands, figures, maps
+from cytosurf.report import figures, figures_tests, maps
 from cytosurf.report.cortex import Scene
 from cytosurf.report.embed import data_uri, png_uri, svg_uri
 from cytosurf.report.formatting import listed, number
@@ -88,7 +88,7 @@ def class_bands(record: RunRecord) -> PageFigure:
     above = of[of["observed"] > of["null_high"]]["name"].tolist()
     corrected = of[of["p_max"] <= 0.05]["name"].tolist()
     return PageFigure(
-        svg_uri(bands.class_bands_figure(record)),
+        svg_uri(figures_tests.class_bands_figure(record)),
         f"F1 of each class with {features} (point) beside what rotated labels give: 95 % of the "
         "spins of the class (wide bar), and 95 % of the spins in all classes at once (thin bar). A "
         "filled point has p ≤ 0.05 after correction over the classes.",
@@ -125,7 +125,7 @@ def two_tests(record: RunRecord) -> PageFigure:
         for n in (*record.increment_nulls, *record.feature_nulls)
     ]
     return PageFigure(
-        svg_uri(bands.two_tests_figure(record)),
+        svg_uri(figures_tests.two_tests_figure(record)),
         "What is found when the labels are spun, and when the features are spun or made anew; the "
         "red line is the real value.",
         f"Histograms of label spins and of draws of the features. {'; '.join(tests)}.",

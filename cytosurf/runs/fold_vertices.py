@@ -8,7 +8,7 @@ import numpy as np
 
 from cytosurf.compute.files import write_npz
 from cytosurf.runs.record import RunRecord
-from cytosurf.surfaces.behind import vertices_behind
+from cytosurf.surfaces.source_vertices import vertices_behind
 from cytosurf.surfaces.space import Space
 
 

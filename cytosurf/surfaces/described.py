@@ -10,7 +10,7 @@ from typing import Any
 from cytosurf.compute.files import write_text
 from cytosurf.surfaces.io import write_map, write_parcellation
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.outputs import sidecar, with_hemisphere
+from cytosurf.surfaces.output_names import sidecar, with_hemisphere
 from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 
 

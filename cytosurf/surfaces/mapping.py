@@ -20,7 +20,7 @@ from cytosurf.surfaces.carrying import Carrier, checked_mask, usable_values
 from cytosurf.surfaces.described import write_sidecar
 from cytosurf.surfaces.io import read_map, read_map_halves, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, hemisphere_rows
-from cytosurf.surfaces.outputs import (
+from cytosurf.surfaces.output_names import (
     LABEL_OUTPUTS,
     MAP_OUTPUTS,
     bids_template,

@@ -15,7 +15,7 @@ from cytosurf.compute.files import arrays_sha256, file_sha256
 from cytosurf.errors import InputError
 from cytosurf.surfaces.described import write_described
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.outputs import output_template
+from cytosurf.surfaces.output_names import output_template
 from cytosurf.surfaces.parts import existing_file
 from cytosurf.surfaces.space import HEMISPHERES, Space
 from cytosurf.surfaces.templates import load_mesh

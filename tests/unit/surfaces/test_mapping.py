@@ -14,7 +14,7 @@ from cytosurf.surfaces import mapping
 from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
 from cytosurf.surfaces.mapping import map_files
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.outputs import bids_template
+from cytosurf.surfaces.output_names import bids_template
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.space import Space
 from cytosurf.surfaces.templates import greyordinate_mask

@@ -5,11 +5,11 @@ import pytest
 from scipy import sparse
 
 from cytosurf.errors import InputError
-from cytosurf.surfaces import behind as module
-from cytosurf.surfaces.behind import vertices_behind
+from cytosurf.surfaces import source_vertices as module
 from cytosurf.surfaces.maps import SurfaceMap
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.routes import Step
+from cytosurf.surfaces.source_vertices import vertices_behind
 from cytosurf.surfaces.space import Space
 
 SOURCE, MIDDLE, TARGET = Space("toy", "s"), Space("toy", "m"), Space("toy", "t")
