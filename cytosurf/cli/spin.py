@@ -81,7 +81,7 @@ def _print_forecast(forecast: Forecast) -> None:
     policies = "one rotation policy" if forecast.n_policies == 1 else "both rotation policies"
     typer.echo(
         f"{forecast.n_spins:,} spins of {policies} on "
-        f"{forecast.jobs} processes: about {took} "
+        f"{forecast.jobs} {'process' if forecast.jobs == 1 else 'processes'}: about {took} "
         f"({1e3 * forecast.spin_s:.0f} ms a spin and policy, {forecast.start_s:.0f} s to start; "
         f"{forecast.spins_per_hour:,.0f} spins an hour). Memory: {forecast.process_mb:,.0f} MB a "
         f"process, below {forecast.total_mb:,.0f} MB in all."

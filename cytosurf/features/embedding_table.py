@@ -86,6 +86,8 @@ class EmbeddingTable:
     (2, 2, [0, 1])
     >>> [rows.tolist() for _, rows in table.chunks()]
     [[[1.0, 5.0], [2.0, 6.0]]]
+    >>> table
+    EmbeddingTable(2 points in bigbrain, 2 features)
     """
 
     points_mm: npt.NDArray[np.float64]
@@ -117,6 +119,9 @@ class EmbeddingTable:
         values = {"points_mm": points, "features": features, "ids": ids, "space": space}
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"EmbeddingTable({len(self):,} points in {self.space}, {self.n_features:,} features)"
 
     def __len__(self) -> int:
         return len(self.points_mm)

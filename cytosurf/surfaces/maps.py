@@ -6,7 +6,7 @@ Both carry the space they live on, so that nothing is ever matched by its number
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from cytosurf.errors import InputError
 from cytosurf.surfaces.space import Space, check_hemispheres, check_vertex_count
+
+MOST_SHOWN = 7  # columns or labels that are named where a map is printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,8 @@ class SurfaceMap:
     >>> thickness = SurfaceMap(np.ones(64984), Space("fsLR", "32k"), ("thickness",))
     >>> thickness.hemisphere("R").values.shape
     (32492, 1)
+    >>> thickness
+    SurfaceMap(fsLR-32k, L+R, 64,984 vertices of which 64,984 are valid, columns: thickness)
     """
 
     values: npt.NDArray[np.float32]
@@ -80,6 +84,11 @@ class SurfaceMap:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "columns", columns)
         object.__setattr__(self, "valid", valid)
+
+    def __repr__(self) -> str:
+        where = f"{self.space}, {'+'.join(self.hemispheres)}, {self.n_vertices:,} vertices"
+        n_valid = int(self.valid.sum())
+        return f"SurfaceMap({where} of which {n_valid:,} are valid, columns: {_few(self.columns)})"
 
     @property
     def n_vertices(self) -> int:
@@ -146,6 +155,8 @@ class Parcellation:
     >>> lobes = Parcellation(np.r_[0, np.ones(64983)], Space("fsLR", "32k"), {1: "cortex"})
     >>> lobes.used_keys().tolist()
     [1]
+    >>> lobes
+    Parcellation(fsLR-32k, L+R, 64,984 vertices of which 64,983 are labelled, names: cortex)
     """
 
     keys: npt.NDArray[np.int32]
@@ -178,6 +189,12 @@ class Parcellation:
             names.setdefault(key, f"label_{key}")
         object.__setattr__(self, "keys", whole)
         object.__setattr__(self, "names", dict(sorted(names.items())))
+
+    def __repr__(self) -> str:
+        where = f"{self.space}, {'+'.join(self.hemispheres)}, {self.n_vertices:,} vertices"
+        n_labelled = int((self.keys > 0).sum())
+        names = _few(list(self.names.values()))
+        return f"Parcellation({where} of which {n_labelled:,} are labelled, names: {names})"
 
     @property
     def n_vertices(self) -> int:
@@ -234,6 +251,14 @@ def hemisphere_rows(data: SurfaceMap | Parcellation, hemisphere: str) -> slice:
     n = data.n_vertices // len(data.hemispheres)
     start = n * data.hemispheres.index(hemisphere)
     return slice(start, start + n)
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names in one line, the first of them where there are many."""
+    left_out = len(names) - MOST_SHOWN
+    if left_out <= 0:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_SHOWN])} and {left_out} more"
 
 
 def _check_pair(left: SurfaceMap | Parcellation, right: SurfaceMap | Parcellation) -> None:

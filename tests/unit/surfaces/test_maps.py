@@ -31,6 +31,14 @@ class TestSurfaceMap:
         assert again.columns == data.columns
         np.testing.assert_array_equal(again.valid, data.valid)
 
+    def test_printed_is_what_it_is_in_one_line(self):
+        """Space, sides, vertices and the first columns, in place of thousands of numbers."""
+        values = np.zeros((N, 9))
+        data = SurfaceMap(values, TOY, valid=np.arange(N) > 1, hemispheres=("L",))
+        names = ", ".join(f"column_{i}" for i in range(1, 8))
+        vertices = f"{N} vertices of which {N - 2} are valid"
+        assert repr(data) == f"SurfaceMap({TOY}, L, {vertices}, columns: {names} and 2 more)"
+
     def test_left_comes_first(self):
         """Rows of the left hemisphere are the first half."""
         data = SurfaceMap(np.arange(2 * N), TOY)
