@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cytosurf.compute.files import write_text
+from cytosurf.errors import CytosurfWarning
 from cytosurf.surfaces.io import write_map, write_parcellation
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.output_names import sidecar, with_hemisphere
+from cytosurf.surfaces.output_names import (
+    LABEL_OUTPUTS,
+    MAP_OUTPUTS,
+    sidecar,
+    with_hemisphere,
+)
 from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
 
 
@@ -57,5 +64,18 @@ def write_described(
 
 
 def write_sidecar(file: Path, record: Mapping[str, Any]) -> Path:
-    """Write the JSON file beside a data file, and return its path."""
-    return write_text(sidecar(file), json.dumps(record, indent=2) + "\n")
+    """Write the JSON file beside a data file, and return its path.
+
+    Warns
+    -----
+    CytosurfWarning
+        If it replaces that of another data file, called like this one but for its kind.
+    """
+    path = sidecar(file)
+    kinds = (*MAP_OUTPUTS, *LABEL_OUTPUTS)
+    others = [other for kind in kinds if (other := path.with_suffix(kind)) != file]
+    replaced = [other.name for other in others if path.exists() and other.exists()]
+    if replaced:
+        message = f"{path} is now about {file.name}, and no longer about {' and '.join(replaced)}."
+        warnings.warn(message, CytosurfWarning, stacklevel=3)
+    return write_text(path, json.dumps(record, indent=2) + "\n")

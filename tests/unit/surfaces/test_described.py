@@ -1,10 +1,12 @@
 """Maps and labels in files with a record beside each."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
+from cytosurf.errors import CytosurfWarning
 from cytosurf.surfaces.described import write_described
 from cytosurf.surfaces.io import read_map, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
@@ -37,3 +39,14 @@ def test_a_name_that_tells_left_from_right_is_kept(tmp_path):
     """``{hemi}`` is filled in, and nothing added."""
     written = write_described(SurfaceMap(np.ones(6), TOY), tmp_path / "{hemi}.shape.gii", RECORD)
     assert [path.name for path in written[::2]] == ["L.shape.gii", "R.shape.gii"]
+
+
+def test_a_record_of_another_file_is_not_replaced_in_silence(tmp_path):
+    """Labels called like a map share its JSON file: the warning names both; a repeat has none."""
+    keep, labels = SurfaceMap(np.ones(6), TOY), Parcellation([1] * 6, TOY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            write_described(keep, tmp_path / "a.func.gii", RECORD)
+    with pytest.warns(CytosurfWarning, match=r"json is now about a_hemi-[LR].label.gii, and no"):
+        write_described(labels, tmp_path / "a.label.gii", RECORD)
