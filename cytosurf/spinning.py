@@ -86,7 +86,8 @@ def spin(
     part = Shard.parse(shard) if isinstance(shard, str) else shard
     n = _n_processes(jobs, scheduler)
     record = add_to_run(
-        *(directory, spins),
+        directory,
+        spins,
         shard=part,
         jobs=n,
         scheduler=scheduler,
@@ -185,7 +186,8 @@ def increment(
     directory = Path(run_dir)
     check_writable(directory)
     record = add_increment_test(
-        *(directory, features),
+        directory,
+        features,
         position=position,
         spins=spins,
         rotation=rotation,

@@ -238,7 +238,7 @@ def draw_nulls(axes: Axes, nulls: Sequence[NullRecord]) -> None:
     axes.set_ylabel(nulls[0].draws, fontsize=8)
     axes.tick_params(labelsize=8)
     legend = axes.legend(
-        *(axes.get_legend_handles_labels()),
+        *axes.get_legend_handles_labels(),
         fontsize=7,
         frameon=False,
         loc="lower left",
@@ -283,7 +283,9 @@ def _write_cells(axes: Axes, share: np.ndarray, counts: np.ndarray) -> None:
         colour = "white" if value > 0.55 * share.max() else _INK
         text = f"{100 * value:.0f}"
         axes.text(
-            *(j, i - (0.12 if with_counts else 0), text),
+            j,
+            i - (0.12 if with_counts else 0),
+            text,
             ha="center",
             va="center",
             fontsize=8.5 if with_counts else 7,

@@ -144,7 +144,11 @@ def _add(
     start = time.perf_counter()
     watch = Watch(record, prepared.policies, total)
     spins.add_spins(
-        *(directory, test, prepared.policies, shard.of(total), prepared.jobs),
+        directory,
+        test,
+        prepared.policies,
+        shard.of(total),
+        prepared.jobs,
         scheduler=scheduler,
         after_chunk=watch.add,
         enough=watch.settled,
