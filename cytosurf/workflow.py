@@ -365,9 +365,9 @@ def write_reports(
     return pages[: len(records)] + written
 
 
-def default_folder(target: str | Sequence[str]) -> Path:
-    """Return the run directory of a command that names none: ``./cytosurf-run-<target>``."""
-    return Path(f"cytosurf-run-{'-'.join(folder_name(name) for name in listed(target))}")
+def default_folder(target: str | Sequence[str], kind: str = "run") -> Path:
+    """Return the folder of a command that names none: ``./cytosurf-run-<target>``."""
+    return Path(f"cytosurf-{kind}-{'-'.join(folder_name(name) for name in listed(target))}")
 
 
 def correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], list[RunRecord]]:

@@ -111,10 +111,7 @@ def calibrate_command(
     from cytosurf.runs.calibration import calibrate
     from cytosurf.workflow import default_folder
 
-    folder = out
-    if folder is None:
-        run_name = default_folder(target).name
-        folder = Path(run_name.replace("cytosurf-run", "cytosurf-calibration", 1))
+    folder = out if out is not None else default_folder(target, "calibration")
     result = calibrate(
         target,
         sets=sets,
