@@ -44,10 +44,11 @@ def _scores(results: dict[str, Any]) -> Table:
     from cytosurf.report.formatting import mean_sd, over_folds
 
     n_folds = results["n_folds"]
+    narrow = over_folds(n_folds).replace(" over", "\nover")  # leaves room for names
     table = Table(
         Column("features", overflow="fold"),
         "columns",
-        Column(f"macro-F1\n({over_folds(n_folds)})", no_wrap=True),
+        Column(f"macro-F1\n({narrow})", no_wrap=True),
         Column("pooled macro-F1\n(95 % CI)", no_wrap=True),
     )
     for name, entry in results["feature_sets"].items():
