@@ -47,7 +47,7 @@ def _scores(results: dict[str, Any]) -> Table:
     narrow = over_folds(n_folds).replace(" over", "\nover")  # leaves room for names
     table = Table(
         Column("features", overflow="fold"),
-        "columns",
+        Column("columns", min_width=len("columns")),
         Column(f"macro-F1\n({narrow})", no_wrap=True),
         Column("pooled macro-F1\n(95 % CI)", no_wrap=True),
     )

@@ -161,7 +161,9 @@ def test_a_run_prints_its_scores_and_where_the_report_is(
         assert Path(name).name[:20] in ended.out
         assert f"{entry['macro_f1']['mean']:.3f} ± {entry['macro_f1']['sd']:.3f}" in ended.out
         assert f"{entry['pooled_macro_f1']:.3f}" in ended.out
-    assert re.search(r"macro-F1 .* pooled macro-F1 .*\n.*\(mean ± SD .*\(95 % CI\)", ended.out)
+    head = ended.out.partition("┡")[0]
+    assert re.search(r"macro-F1 .*\n.*\(mean ± SD .*\n.*over 3 folds\)", head)
+    assert re.search(r"pooled macro-F1 .*\n.*\(95 % CI\)", head)
     assert f"{run.results['n_vertices_tested']:,} vertices tested\n" in ended.out
     assert "p = 0." in ended.out
     assert ended.out.count("of 4 independent spins") == 1
