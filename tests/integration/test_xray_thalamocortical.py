@@ -45,6 +45,19 @@ def test_every_model_has_a_score(expected):
         assert all(f"{f1:.2f}" in row for f1 in scores["f1"].values())
 
 
+def test_every_seed_has_its_row(expected):
+    """What is claimed over seeds follows from the scores of their folds."""
+    readme = (PIPELINE / "README.md").read_text(encoding="utf-8").splitlines()
+    pixels = np.array(expected["models"]["pca"]["macro_f1"]["folds"])
+    for seed, scores in expected["other_seeds"].items():
+        trained, untrained = (np.array(scores[name]) for name in ("spatialnce", "untrained"))
+        row = next(line for line in readme if line.startswith(f"| {seed} |") and "±" in line)
+        for values in (trained, untrained, trained - untrained):
+            assert f"{values.mean():.3f} ± {values.std():.3f}" in row
+        assert (trained > untrained).all()
+        assert (trained > pixels).all()
+
+
 @pytest.mark.real_data
 def test_what_needs_no_training_is_reproduced(expected, real_data, tmp_path):
     """Tiles of every region in every fold, and what position alone says."""
