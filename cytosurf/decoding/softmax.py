@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
@@ -110,15 +111,17 @@ class Start:
         The training set of all rows.
     fit : SoftmaxFit
         A loose fit to it.
-    tile_gradients : (n_tiles, K, n_features + 1) float64
-        What each tile adds to the gradient there.
     """
 
     labelled: Labelled
     sample: Sample | None
     problem: Problem
     fit: SoftmaxFit
-    tile_gradients: Float64
+
+    @cached_property
+    def tile_gradients(self) -> Float64:
+        """What each tile adds to the gradient at the fit, (n_tiles, K, n_features + 1)."""
+        return self.problem.tile_gradients(self.fit.theta)
 
 
 def make_start(
@@ -150,8 +153,7 @@ def make_start(
     problem = make_problem(labelled, rows, C)
     sample = draw_sample(problem, SAMPLE_PER_PARAMETER)
     if len(problem.classes) == 1:
-        fit = _fit_of_one_class(problem)
-        return Start(labelled, sample, problem, fit, problem.tile_gradients(fit.theta))
+        return Start(labelled, sample, problem, _fit_of_one_class(problem))
     if sample is None:
         curved, begin, segments = problem, _from_nothing(problem), COLD_SEGMENTS
     else:
@@ -159,7 +161,7 @@ def make_start(
         curved = sample_problem(problem, thin_sample(sampled, sample, CURVATURE_PER_PARAMETER))
         begin, segments = _from_sample(problem, sampled, curved), WARM_SEGMENTS
     fit = _minimise(problem, curved, begin, segments, START_TOLERANCE)
-    return Start(labelled, sample, problem, fit, problem.tile_gradients(fit.theta))
+    return Start(labelled, sample, problem, fit)
 
 
 def fit_softmax(
@@ -249,7 +251,7 @@ def _from_start(problem: Problem, sample: Problem, start: Start) -> _Beginning:
     memory = Memory.empty(theta)
     if sample is problem:
         return _Beginning(theta, problem.gradient(theta), estimate, memory, 1)
-    tilt = _tilt(problem, sample, theta, start)
+    tilt, n_passes = _tilt(problem, sample, theta, start)
     gradient = sample.gradient(theta) + tilt
     found = minimise(
         sample,
@@ -263,13 +265,13 @@ def _from_start(problem: Problem, sample: Problem, start: Start) -> _Beginning:
     )[0]
     found_gradient = problem.gradient(found)
     if estimate.decrement(found_gradient) < estimate.decrement(gradient):
-        return _Beginning(found, found_gradient, estimate, memory, 1)
+        return _Beginning(found, found_gradient, estimate, memory, n_passes + 1)
     # The sample can be flat where all vertices together are not, and lead far away.
-    return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), 2)
+    return _Beginning(theta, problem.gradient(theta), estimate, Memory.empty(theta), n_passes + 2)
 
 
-def _tilt(problem: Problem, sample: Problem, theta: Float64, start: Start) -> Float64:
-    """Return the gradient of `problem` minus that of its sample, where `start` ended.
+def _tilt(problem: Problem, sample: Problem, theta: Float64, start: Start) -> tuple[Float64, int]:
+    """Return the gradient of `problem` minus its sample's, where `start` ended; and passes made.
 
     The gradient with the weights of all rows is the sum over tiles that were visited already. How
     much the weights of this training set change it is left to the sample, which has rare classes
@@ -277,13 +279,13 @@ def _tilt(problem: Problem, sample: Problem, theta: Float64, start: Start) -> Fl
     """
     whole = problem.n_train == start.labelled.count[problem.tiles].sum()
     if not whole or len(problem.classes) < len(start.fit.classes) or not problem.free.all():
-        return problem.gradient(theta) - sample.gradient(theta)
+        return problem.gradient(theta) - sample.gradient(theta), 1
     every = start.problem
     change = (every.n_train / every.n_per_class) / (problem.n_train / problem.n_per_class)
     alike = replace(sample, weight=sample.weight * change.astype(np.float32)[sample.label])
     gradient: Float64 = start.tile_gradients[problem.tiles].sum(axis=0) / problem.n_train
     gradient += problem.penalty * theta
-    return gradient - alike.gradient(theta)
+    return gradient - alike.gradient(theta), 0
 
 
 def _minimise(

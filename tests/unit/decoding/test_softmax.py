@@ -298,10 +298,24 @@ class TestStart:
         exact = problem.gradient(theta) - sample.gradient(theta)
         with monkeypatch.context() as patch:
             patch.setattr(type(problem), "gradient", counted(type(problem).gradient, calls := []))
-            tilt = solver._tilt(problem, sample, theta, start)
+            tilt, n_passes = solver._tilt(problem, sample, theta, start)
+        assert n_passes == 0
         assert all(call.x is not problem.x for call in calls)
         assert np.abs(exact).max() > 3e-3
         assert np.abs(tilt - exact).max() < tolerance * np.abs(exact).max()
+
+    def test_a_tilt_that_needs_a_pass_counts_it(self, monkeypatch):
+        """Where tiles are trained on in part, nothing that is there adds up to the gradient."""
+        monkeypatch.setattr(problem_module, "FEWEST_PARAMETERS", 100)
+        x, label = random_problem(31, n=6000, p=4, k=3)
+        design = make_design(x, np.zeros(6000, int))
+        start = make_start(design, label, np.ones(6000, bool))
+        problem = problem_module.make_problem(start.labelled, np.arange(6000) % 5 > 0, 1.0)
+        sample = problem_module.sample_problem(problem, start.sample)
+        theta = start.fit.theta
+        tilt, n_passes = solver._tilt(problem, sample, theta, start)
+        assert n_passes == 1
+        assert np.array_equal(tilt, problem.gradient(theta) - sample.gradient(theta))
 
     def test_the_start_is_not_changed(self):
         """It may serve many fits: what one fold gives does not depend on those before."""
