@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from cytosurf.compute.progress import Progress
@@ -27,6 +26,7 @@ from cytosurf.compute.slurm import (
     read_slurm_options,
     start_slurm_cluster,
 )
+from cytosurf.compute.versions import installed_versions
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 Task = TypeVar("Task")
@@ -297,13 +297,9 @@ def _check_cluster(client: Any, where: str) -> None:
 @cache
 def _versions() -> dict[str, str]:
     """Return the versions of Python (major and minor) and of `PACKAGES` in this process."""
-    found = {"python": "{}.{}".format(*sys.version_info)}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
-    return found
+    found = installed_versions(PACKAGES)
+    python = "{}.{}".format(*sys.version_info)
+    return {"python": python} | {name: found.get(name, "missing") for name in PACKAGES}
 
 
 def _check_versions(found: Mapping[str, str], expected: Mapping[str, str], where: str) -> None:

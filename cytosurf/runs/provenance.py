@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cytosurf import data
 from cytosurf.compute.files import file_sha256
+from cytosurf.compute.versions import installed_versions
 from cytosurf.connectors.fetched import CONNECTED
 
 PACKAGES = ("cytosurf", "numpy", "scipy", "numba", "scikit-learn", "nibabel", "nilearn")
@@ -18,13 +18,7 @@ PACKAGES = ("cytosurf", "numpy", "scipy", "numba", "scikit-learn", "nibabel", "n
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # used from a source tree
-            continue
-    return found
+    return installed_versions(PACKAGES)
 
 
 def machine() -> dict[str, Any]:

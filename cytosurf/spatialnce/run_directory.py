@@ -17,12 +17,12 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
 from cytosurf.compute.files import write_text
+from cytosurf.compute.versions import installed_versions
 from cytosurf.errors import InputError
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.config_files import config_text, read_config
@@ -93,23 +93,12 @@ def add_session(
         "device": device_name(device),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "versions": versions(),
+        "versions": installed_versions(PACKAGES),
         "commit": commit(Path(__file__).resolve().parents[2]),
     }
     record |= {"seed": config.seed, "config": config.model_dump(mode="json")}
     record["sessions"].append(session)
     write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a training depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # used from a source tree
-            continue
-    return found
 
 
 def commit(checkout: Path) -> str | None:
