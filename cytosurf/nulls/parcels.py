@@ -21,10 +21,10 @@ from scipy import optimize
 from scipy.spatial.distance import cdist
 
 from cytosurf.errors import InputError, unknown_name
-from cytosurf.nulls.rotations import check_rotation
+from cytosurf.nulls.rotations import check_mirrored, check_rotation
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import check_hemispheres
-from cytosurf.surfaces.spheres import check_sphere
+from cytosurf.surfaces.spheres import are_mirrored, check_sphere
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int32]
@@ -161,6 +161,8 @@ class ParcelAssigner:
         Hemisphere and key of each parcel: left before right, keys in increasing order.
     n_vertices : int
         Number of parcels, which take the place of vertices.
+    mirrored : bool
+        Whether the spheres are each other's mirror image, as mirrored spins need.
 
     Raises
     ------
@@ -208,9 +210,18 @@ class ParcelAssigner:
             start += len(of_hemisphere)
         self.parcels = tuple(parcels)
         self.n_vertices = len(parcels)
+        self.mirrored = hemispheres == ("L", "R") and are_mirrored(spheres["L"], spheres["R"])
 
     def assign(self, rotations: Mapping[str, npt.ArrayLike]) -> Index:
-        """Return the source parcel of every parcel; see `spin_parcels`."""
+        """Return the source parcel of every parcel; see `spin_parcels`.
+
+        Raises
+        ------
+        InputError
+            If the rotations are each other's mirror image and the spheres are not.
+        """
+        of_spheres = {h: np.asarray(rotations[h]) for h in self.centroids_mm if h in rotations}
+        check_mirrored(of_spheres, self.mirrored)
         return spin_parcels(self.centroids_mm, rotations, self.method)
 
     def means(self, values: npt.NDArray[np.floating]) -> Float64:

@@ -8,6 +8,7 @@ redone alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import numpy as np
@@ -109,6 +110,36 @@ def spin_rotations(seed: int, k: int, policy: Policy) -> dict[str, npt.NDArray[n
     if policy == "mirrored":
         return {"L": left, "R": mirror_rotation(left)}
     return {"L": left, "R": haar_rotation(counter_generator(_STREAM, seed, k, 1))}
+
+
+def check_mirrored(
+    rotations: Mapping[str, npt.NDArray[np.float64]], spheres_are_mirrored: bool
+) -> None:
+    """Refuse mirrored rotations on spheres that are not each other's mirror image.
+
+    Parameters
+    ----------
+    rotations : mapping of str to (3, 3) ndarray
+        Of ``"L"``, ``"R"`` or both; others are ignored.
+    spheres_are_mirrored : bool
+        See `cytosurf.surfaces.spheres.are_mirrored`.
+
+    Raises
+    ------
+    InputError
+        If they are mirrored and the spheres are not.
+    """
+    if spheres_are_mirrored or not {"L", "R"} <= rotations.keys():
+        return
+    # A turn around the x axis is its own mirror image: equal rotations are not "mirrored".
+    left, right = rotations["L"], rotations["R"]
+    if np.array_equal(mirror_rotation(left), right) and not np.array_equal(left, right):
+        raise InputError(
+            "mirrored spins",
+            "spheres that are not each other's mirror image, vertex by vertex",
+            "mirrored spheres",
+            "Use independent rotations, or work in a space with mirrored spheres (fsLR-32k).",
+        )
 
 
 def check_rotation(rotation: npt.ArrayLike, where: str) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cytosurf.errors import InputError
 from cytosurf.nulls.nearest import SphereGrid
-from cytosurf.nulls.rotations import check_rotation, mirror_rotation
+from cytosurf.nulls.rotations import check_mirrored, check_rotation, mirror_rotation
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import check_hemispheres
 from cytosurf.surfaces.spheres import RADIUS_TOLERANCE, are_mirrored, check_sphere
@@ -123,7 +123,7 @@ class SpinAssigner:
             expected = f"one for each of {' and '.join(self.hemispheres)}"
             raise InputError("rotations", f"none for hemisphere {missing[0]}", expected)
         checked = {h: check_rotation(rotations[h], f"rotation {h}") for h in self.hemispheres}
-        self._check_mirrored(checked)
+        check_mirrored(checked, self.mirrored)
         asked = self._by_hemisphere(vertices)
         if not self._twins:
             parts = [self._grids[h].nearest_after(checked[h], asked[h]) for h in self.hemispheres]
@@ -146,19 +146,6 @@ class SpinAssigner:
         n_first = int(np.searchsorted(vertices, first))
         parts = (vertices[:n_first], vertices[n_first:] - first)
         return dict(zip(self.hemispheres, parts, strict=False))
-
-    def _check_mirrored(self, rotations: dict[str, npt.NDArray[np.float64]]) -> None:
-        if self.mirrored or len(self.hemispheres) == 1:
-            return
-        # A turn around the x axis is its own mirror image: equal rotations are not "mirrored".
-        left, right = rotations["L"], rotations["R"]
-        if np.array_equal(mirror_rotation(left), right) and not np.array_equal(left, right):
-            raise InputError(
-                "mirrored spins",
-                "spheres that are not each other's mirror image, vertex by vertex",
-                "mirrored spheres",
-                "Use independent rotations, or work in a space with mirrored spheres (fsLR-32k).",
-            )
 
 
 def spin_labels(labels: npt.NDArray[Any], index: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
@@ -195,4 +182,9 @@ def _check_same_radius(spheres: Mapping[str, Mesh]) -> None:
     lowest, highest = min(radii_mm.values()), max(radii_mm.values())
     if highest - lowest > RADIUS_TOLERANCE * highest:
         found = " and ".join(f"{radius:.1f} mm ({h})" for h, radius in sorted(radii_mm.items()))
-        raise InputError("spheres", f"radii of {found}", "one radius for both hemispheres")
+        raise InputError(
+            "spheres",
+            f"radii of {found}",
+            "one radius for both hemispheres",
+            "Take both from one space and density, or scale one to the radius of the other.",
+        )

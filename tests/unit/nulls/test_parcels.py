@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from cytosurf.errors import InputError
 from cytosurf.nulls.parcels import (
+    ParcelAssigner,
     hungarian_assignment,
     parcel_centroids,
     spin_parcels,
@@ -179,3 +180,20 @@ class TestCentroids:
             parcel_centroids(np.ones(642, int), sphere)
         with pytest.raises(InputError, match="sphere"):
             parcel_centroids(np.ones(642, int), Mesh(sphere.vertices * [1, 1, 2], sphere.faces))
+
+
+class TestAssigner:
+    """Parcels of spheres."""
+
+    def test_mirrored_spins_need_mirrored_spheres(self, toy_spheres):
+        """As for vertices: mirrored rotations on unlike spheres are refused, others welcome."""
+        right = toy_spheres["R"]
+        turn = spin_rotations(0, 7, "mirrored")["L"]
+        unlike = {"L": toy_spheres["L"], "R": Mesh(right.vertices @ turn, right.faces)}
+        keys = np.concatenate([1 + (s.vertices[:, 2] > 0) for s in toy_spheres.values()])
+        mirrored, independent = (spin_rotations(0, 0, p) for p in ("mirrored", "independent"))
+        assert ParcelAssigner(keys, toy_spheres).assign(mirrored).size == 4
+        assigner = ParcelAssigner(keys, unlike)
+        with pytest.raises(InputError, match=r"mirrored spins.*independent rotations"):
+            assigner.assign(mirrored)
+        assert assigner.assign(independent).size == 4

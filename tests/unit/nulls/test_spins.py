@@ -247,7 +247,7 @@ class TestBadSpheres:
     def test_different_radius(self, toy_spheres):
         """Two good spheres of different radius are refused together."""
         small = toy.mirrored(toy.icosphere(3, radius=50))
-        with pytest.raises(InputError, match=r"100\.0 mm \(L\) and 50\.0 mm \(R\)"):
+        with pytest.raises(InputError, match=r"100\.0 mm \(L\) and 50\.0 mm \(R\).*scale one"):
             SpinAssigner({"L": toy_spheres["L"], "R": small})
 
     @pytest.mark.parametrize("names", [(), ("left",), ("L", "right"), ("L", "R", "B")])
