@@ -82,7 +82,7 @@ def calibrate_command(
             rich_help_panel=RUN,
         ),
     ] = "labels",
-    hemispheres: Annotated[
+    symmetries: Annotated[
         str,
         typer.Option(
             help="How alike the hemispheres of the features are: some of independent, correlated "
@@ -120,7 +120,7 @@ def calibrate_command(
         columns=columns,
         effect=effect,
         nulls=listed(nulls),
-        symmetries=listed(hemispheres),
+        symmetries=listed(symmetries),
         surface=surface,
         baseline=baseline,
         space=space,

@@ -13,7 +13,7 @@ from cytosurf.cli.naming import naming_options, parsed_space
 _OPTION_OF = {
     "method": "interpolation",
     "n_samples": "samples",
-    "hemispheres": "hemi",
+    "hemispheres": "hemisphere",
     "space of the volume": "from",
     "space to map a volume to": "to",
 }
@@ -93,7 +93,8 @@ def map_command(
         typer.Option("--threshold", help="Volumes: label of the largest value above this."),
     ] = None,
     hemisphere: Annotated[
-        str | None, typer.Option("--hemi", metavar="L|R", help="Volumes: one hemisphere alone.")
+        str | None,
+        typer.Option("--hemisphere", metavar="L|R", help="Volumes: one hemisphere alone."),
     ] = None,
     warp: Annotated[
         Path | None,

@@ -167,7 +167,7 @@ def calibrate(
     """
     _check_numbers(sets, spins, columns, effect)
     _check_chosen("--nulls", nulls, STATISTICS)
-    _check_chosen("--hemispheres", symmetries, SYMMETRIES)
+    _check_chosen("--symmetries", symmetries, SYMMETRIES)
     if surface not in SURFACES:
         raise unknown_name("--surface", surface, SURFACES)
     folder = None if out is None else Path(out)

@@ -166,7 +166,7 @@ def volume_to_labels(
         if not half.any():
             warnings.warn(
                 f"{volume.where}: no label on hemisphere {side}; if the volume holds one "
-                "hemisphere, name it (--hemi, or hemispheres= in Python)",
+                "hemisphere, name it (--hemisphere, or hemispheres= in Python)",
                 CytosurfWarning,
                 stacklevel=2,
             )
@@ -285,7 +285,7 @@ def _check_covered(
                 found,
                 f"{MIN_COVERED:.0%} or more",
                 "Is its space or affine another one? For an image of one hemisphere, name it "
-                "(--hemi, or hemispheres= in Python).",
+                "(--hemisphere, or hemispheres= in Python).",
             )
         if share < WARN_COVERED:
             warnings.warn(f"{where}: {found}; the rest is not valid", CytosurfWarning, stacklevel=4)

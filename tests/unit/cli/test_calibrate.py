@@ -67,7 +67,7 @@ def test_options(cytosurf, asked, tmp_path):
         *("--columns", 8, "--effect", 0.5, "--surface", "sphere", "--jobs", 1),
         *("--seed", 3, "--scheme", "homotopic", "--out", tmp_path, "--baseline", "harmonics:8"),
         *("--mask", "region.npz", "--space", "fsLR-32k"),
-        *("--nulls", "features, surrogates", "--hemispheres", "symmetric"),
+        *("--nulls", "features, surrogates", "--symmetries", "symmetric"),
     )
     assert ended.code == 0
     expected = {
@@ -107,7 +107,7 @@ def test_bad_input_is_one_message(cytosurf, tmp_path):
     refused(cytosurf("calibrate", "--surface", "pail", "--out", tmp_path), "--surface")
     refused(cytosurf("calibrate", "--nulls", "spins", "--out", tmp_path), "--nulls")
     refused(cytosurf("calibrate", "--nulls", ",", "--out", tmp_path), "--nulls")
-    refused(cytosurf("calibrate", "--hemispheres", "L,R", "--out", tmp_path), "--hemispheres")
+    refused(cytosurf("calibrate", "--symmetries", "L,R", "--out", tmp_path), "--symmetries")
 
 
 def test_help(cytosurf):

@@ -7,7 +7,7 @@ import pytest
 from cytosurf.errors import CytosurfWarning, InputError
 from tests.unit.cli.test_map import run
 
-COMMON = ["--from", "MNI152NLin2009cAsym", "--to", "fsLR-32k", "--hemi", "L"]
+COMMON = ["--from", "MNI152NLin2009cAsym", "--to", "fsLR-32k", "--hemisphere", "L"]
 
 
 @pytest.mark.real_data
@@ -41,7 +41,7 @@ def test_the_route_of_neuromaps_is_asked_for(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [["--samples", "3"], ["--method", "nearest"], ["--unmasked"], ["--hemi", "L"]]
+    "option", [["--samples", "3"], ["--method", "nearest"], ["--unmasked"], ["--hemisphere", "L"]]
 )
 def test_our_own_options_are_refused_with_the_route_of_neuromaps(option, tmp_path):
     """They would do nothing there."""
