@@ -14,13 +14,18 @@ INPUTS, FOLDS, TESTS, RUN = "Inputs", "Folds", "Tests", "Run"
 Features = Annotated[
     str,
     typer.Option(
-        help="Feature sets, separated by commas; + joins sets, :pcaD takes components. "
-        "Names are listed in the documentation, and by a wrong one.",
+        help="Feature sets, separated by commas, such as hist, neighbourhood:pca32 or "
+        "my.dscalar.nii; + joins sets, :pcaD takes components, an unknown name lists all.",
         rich_help_panel=INPUTS,
     ),
 ]
 Targets = Annotated[
-    str, typer.Option(help="Parcellations to decode, or label files.", rich_help_panel=INPUTS)
+    str,
+    typer.Option(
+        help="Parcellations to decode, separated by commas, such as yeo7 or my.dlabel.nii; an "
+        "unknown name lists all.",
+        rich_help_panel=INPUTS,
+    ),
 ]
 Baseline = Annotated[
     str | None,
@@ -117,7 +122,13 @@ ApproximateTail = Annotated[
 
 # Run
 
-Spins = Annotated[int, typer.Option(help="Number of spins; 0 for none.", rich_help_panel=RUN)]
+Spins = Annotated[
+    int,
+    typer.Option(
+        help="Spins of each rotation policy, so twice as many with --rotation both; 0 for none.",
+        rich_help_panel=RUN,
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of folds, spins and all else.", rich_help_panel=RUN)]
 Jobs = Annotated[
     int | None, typer.Option(help="Processes; all cores if left out.", rich_help_panel=RUN)
@@ -125,7 +136,8 @@ Jobs = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="Where refits are done: cpu, cuda (many spins at once in torch), torch-cpu.",
+        help="Where refits are done: cpu, cuda (many spins at once in torch; not yet run on a "
+        "GPU), torch-cpu.",
         rich_help_panel=RUN,
     ),
 ]
