@@ -95,7 +95,7 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
     """Compare each statistic with the largest of all statistics of each spin.
 
     The chance that any `p` is at or below alpha is at most alpha when no statistic has an effect,
-    whatever their dependence.
+    whatever their dependence; nearly so where spins lack statistics, see `null`.
 
     Parameters
     ----------
@@ -104,8 +104,10 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
         values speak against the null.
     null : (n_spins, n_tests) array_like
         The statistics of each spin. All columns must come from the same spins. NaN is a statistic
-        that a spin does not have (a class that came to lie on the medial wall): it is not among
-        those that the largest is taken of. A spin that has none counts as exceeding.
+        that a spin does not have (a class that came to lie on the medial wall). The next spin that
+        has it (after the last, the first) lends its value, so that the largest is taken of as many
+        statistics as the real labels have; of fewer, it would be too small. This is right as far
+        as it is chance which spins lack it. A spin that has none counts as exceeding.
 
     Returns
     -------
@@ -128,9 +130,8 @@ def max_statistic(observed: npt.ArrayLike, null: npt.ArrayLike) -> MaxStatistic:
     everything = np.concatenate([values[None], nulls])
     z = _scaled(everything, everything)
     z[:, np.nanmin(everything, axis=0) == np.nanmax(everything, axis=0)] = -np.inf
-    there = ~np.isnan(nulls)
-    null_max = np.where(there, z[1:], -np.inf).max(axis=1)
-    null_max[~there.any(axis=1)] = np.inf
+    null_max = _filled(z[1:]).max(axis=1)
+    null_max[np.isnan(nulls).all(axis=1)] = np.inf
     exceed = (null_max[:, None] >= z[0] - TIE_TOLERANCE).sum(axis=0)
     p = (exceed + 1) / (len(nulls) + 1)
     return MaxStatistic(z[0], null_max, exceed, p, len(nulls))
@@ -228,6 +229,17 @@ def _scaled(values: Float64, reference: Float64) -> Float64:
     away = values - np.nanmean(reference, axis=0)
     scaled: Float64 = np.divide(away, sd, out=np.zeros_like(away), where=sd > 0)
     return scaled
+
+
+def _filled(nulls: Float64) -> Float64:
+    """Return the nulls with each NaN replaced by the next value of its column, in a circle."""
+    filled = nulls.copy()
+    for column in filled.T:
+        there, lacking = np.flatnonzero(~np.isnan(column)), np.flatnonzero(np.isnan(column))
+        column[lacking] = (
+            column[there[np.searchsorted(there, lacking) % there.size]] if there.size else -np.inf
+        )
+    return filled
 
 
 def _checked(observed: npt.ArrayLike, null: npt.ArrayLike) -> tuple[Float64, Float64]:
