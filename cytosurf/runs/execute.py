@@ -109,6 +109,7 @@ def prepare(
     *,
     features: Sequence[Features] | None = None,
     targets: Sequence[TargetLike] | None = None,
+    shard: str | None = None,
 ) -> list[Prepared]:
     """Load and check the inputs of one run, or of several that differ in their target alone.
 
@@ -120,6 +121,8 @@ def prepare(
         The run directory of each; continued if it holds the same run, refused if another.
     features, targets : optional
         The caller's own maps and labels in place of the named ones.
+    shard : str, optional
+        The shard of the spins to be done, such as ``"3/10"``: others may be at work meanwhile.
 
     Returns
     -------
@@ -129,8 +132,8 @@ def prepare(
     Raises
     ------
     InputError
-        If inputs are bad, a directory cannot be written or belongs to another run, or the
-        analysed region is too small for spins.
+        If inputs are bad, a directory cannot be written, belongs to another run or is worked on
+        by another process, or the analysed region is too small for spins.
 
     Warns
     -----
@@ -143,7 +146,7 @@ def prepare(
     jobs = processes_of(config)
     for folder, its_config in zip(folders, configs, strict=True):
         check_writable(folder)
-        check_unlocked(folder)
+        check_unlocked(folder, shard)
         check_same_config(folder, its_config)
         check_same_version(folder)
     configs = [with_earlier_requests(f, c) for f, c in zip(folders, configs, strict=True)]

@@ -122,7 +122,7 @@ def add_to_run(
     """
     name = None if shard is None else str(shard)
     check_unlocked(directory, name)
-    prepared, test, record = _prepare(directory, n_spins, jobs, stop_after_exceedances)
+    prepared, test, record = _prepare(directory, n_spins, name, jobs, stop_after_exceedances)
     with locked(directory, name):
         return _add(prepared, test, record, shard, scheduler)
 
@@ -307,7 +307,7 @@ def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -
         As for `add_to_run`.
     """
     start = time.perf_counter()
-    prepared, test, _ = _prepare(directory, n_spins, jobs, None)
+    prepared, test, _ = _prepare(directory, n_spins, None, jobs, None)
     with threadpool_limits(1):
         run_spins(test, [0], prepared.policies[0])
         ready = time.perf_counter()
@@ -329,7 +329,11 @@ def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -
 
 
 def _prepare(
-    directory: Path, n_spins: int | None, jobs: int | None, stop_after_exceedances: int | None
+    directory: Path,
+    n_spins: int | None,
+    shard: str | None,
+    jobs: int | None,
+    stop_after_exceedances: int | None,
 ) -> tuple[Prepared, SpinTest, RunRecord]:
     """Load what the spins of a run directory need."""
     config = read_config(directory)
@@ -346,7 +350,7 @@ def _prepare(
             found = str(stop_after_exceedances)
             raise InputError("--stop-after-exceedances", found, "a whole number of at least 0")
         update["stop_after_exceedances"] = stop_after_exceedances or None
-    (prepared,) = prepare([config.model_copy(update=update)], [directory])
+    (prepared,) = prepare([config.model_copy(update=update)], [directory], shard=shard)
     assert prepared.assigner is not None
     record = replace(record, config=prepared.config.model_dump(mode="json"))
     decoders = _decoders(config, prepared.inputs)

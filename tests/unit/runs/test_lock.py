@@ -7,21 +7,34 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from cytosurf.errors import InputError
-from cytosurf.runs import add_to_run, lock, merge_into_run
+from cytosurf.runs import Shard, add_to_run, lock, merge_into_run
 from cytosurf.runs.lock import check_unlocked, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from cytosurf.runs.lock import locked
-with locked(Path(sys.argv[1])):
+with locked(Path(sys.argv[1]), *sys.argv[2:]):
     print("held", flush=True)
     time.sleep(60)
 """
+
+
+@contextmanager
+def other_process(*arguments):
+    """Give another process that holds a lock, and end it."""
+    command = [sys.executable, "-c", HOLD, *(str(a) for a in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout.readline() == b"held\n"
+            yield other
+        finally:
+            other.kill()
 
 
 def change(path, **fields):
@@ -89,12 +102,11 @@ class TestLocked:
 
     def test_another_process_that_is_killed(self, tmp_path):
         """It is in the way while it lives, and forgotten at once when it is dead."""
-        arguments = [sys.executable, "-c", HOLD, str(tmp_path)]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as other:
-            assert other.stdout.readline() == b"held\n"
-            with pytest.raises(InputError, match=f"process {other.pid}"):
-                check_unlocked(tmp_path)
-            other.kill()
+        with (
+            other_process(tmp_path) as other,
+            pytest.raises(InputError, match=f"process {other.pid}"),
+        ):
+            check_unlocked(tmp_path)
         with locked(tmp_path):
             pass
 
@@ -180,3 +192,18 @@ def test_sessions_of_a_run(finished, run_toy):
                 session(there, *([9] if session is add_to_run else []))
         with pytest.raises(InputError, match="at work since"):
             run_toy(there, spins=9)
+
+
+def test_shards_go_on_beside_each_other(named_toy, tmp_path):
+    """A shard begins while another process spins; the same shard, all spins and a merge do not."""
+    named_toy(tmp_path, spins=0)
+    with other_process(tmp_path, "1/2"):
+        assert add_to_run(tmp_path, 4, shard=Shard(2, 2)) is None
+        with pytest.raises(InputError, match="at work on shard 1/2"):
+            add_to_run(tmp_path, 4, shard=Shard(1, 2))
+        with pytest.raises(InputError, match="at work on shard 1/2"):
+            add_to_run(tmp_path, 4)
+        with pytest.raises(InputError, match="at work on shard 1/2"):
+            merge_into_run(tmp_path)
+    add_to_run(tmp_path, 4, shard=Shard(1, 2))
+    assert merge_into_run(tmp_path).results["spin_test"]["n_spins"] == 4
