@@ -21,7 +21,7 @@ from cytosurf import data
 from cytosurf.compute.files import arrays_sha256, atomic_path
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.features.bigbrain import BIGBRAIN, bigbrain_profiles
-from cytosurf.histology.source import Float32, Int64
+from cytosurf.histology.source import Float32, Int64, checked_hemispheres
 from cytosurf.surfaces.maps import SurfaceMap, hemisphere_rows
 from cytosurf.surfaces.mesh import Mesh
 from cytosurf.surfaces.space import HEMISPHERES, KNOWN_SPACES
@@ -105,7 +105,7 @@ def bigbrain_patches(
     space : {"bigbrainsym", "bigbrain"}, optional
         Space of coordinates and of distances; ``"bigbrain"`` is the histological one.
     hemispheres : tuple of str, optional
-        ``("L", "R")`` or one of them.
+        ``("L", "R")`` or one of them, in any order.
     normalise_bin_mm : float, optional
         Width of coronal slabs (along y of histological space, the cutting direction) within which
         profiles are normalised, see `normalised_in_bins`. None leaves them as they are.
@@ -126,6 +126,7 @@ def bigbrain_patches(
 
     if space not in SURFACES:
         raise InputError("space", repr(space), f"one of {', '.join(SURFACES)}")
+    hemispheres = checked_hemispheres(hemispheres)
     staining, _ = bigbrain_profiles()
     meshes = {h: load_mesh(BIGBRAIN, h, SURFACES[space]) for h in HEMISPHERES}
     grey: Float32 = (staining.values / np.float32(WHITE)).astype(np.float32)

@@ -7,7 +7,7 @@ opens (files, memory maps) is opened where it is read, never sent from one proce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from cytosurf.errors import InputError
+from cytosurf.surfaces.space import HEMISPHERES
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -203,6 +204,25 @@ def away_from(source: PatchSource, excluded: npt.NDArray[np.bool_], buffer_mm: f
     if not keep.any():
         raise InputError("excluded", f"all {n} patches within the buffer", "patches to train on")
     return np.flatnonzero(keep).astype(np.int64)
+
+
+def checked_hemispheres(names: Sequence[str]) -> tuple[str, ...]:
+    """Return ``("L", "R")`` or one of them, however they were ordered.
+
+    Raises
+    ------
+    InputError
+        If there is none, another name, or one of them twice.
+
+    Examples
+    --------
+    >>> checked_hemispheres(["R", "L"])
+    ('L', 'R')
+    """
+    if not names or len(set(names)) < len(names) or not set(names) <= set(HEMISPHERES):
+        found = ", ".join(map(str, names)) or "none"
+        raise InputError("hemispheres", found, "L, R or both, each once")
+    return tuple(sorted(names))
 
 
 def checked_coordinates(values: npt.ArrayLike, n: int, where: str) -> Float32:

@@ -32,6 +32,16 @@ def _known_space(name: str) -> str:
 PointSpace = Annotated[str, AfterValidator(_known_space)]
 
 
+def _hemispheres(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one hemisphere or both, the left first, or raise."""
+    from cytosurf.histology.source import checked_hemispheres
+
+    return checked_hemispheres(names)
+
+
+Hemispheres = Annotated[tuple[str, ...], AfterValidator(_hemispheres)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +53,7 @@ class BigBrainConfig(_Model):
     side: Count = 7
     spacing_mm: Positive = 1.0
     space: Literal["bigbrainsym", "bigbrain"] = "bigbrainsym"
-    hemispheres: tuple[Literal["L", "R"], ...] = ("L", "R")
+    hemispheres: Hemispheres = ("L", "R")
     normalise_bin_mm: Positive | None = None
 
 
@@ -98,7 +108,7 @@ class SubsetConfig(_Model):
 
     exclude: Path | None = None
     buffer_mm: NotNegative = 0.0
-    hemispheres: tuple[Literal["L", "R"], ...] = ("L", "R")
+    hemispheres: Hemispheres = ("L", "R")
 
 
 class BatchConfig(_Model):

@@ -85,6 +85,13 @@ def test_an_unknown_space_is_refused():
         module.bigbrain_patches(space="mni")
 
 
+@pytest.mark.parametrize("hemispheres", [(), ("L", "L"), ("left",)])
+def test_hemispheres_are_named_once(hemispheres):
+    """None, or one twice, is refused before anything is read."""
+    with pytest.raises(InputError, match="L, R or both, each once"):
+        module.bigbrain_patches(hemispheres=hemispheres)
+
+
 @pytest.mark.real_data
 def test_patches_of_the_real_brain(real_cache):
     """Each intact vertex has a patch of itself and its surroundings, mirrored sides alike."""

@@ -30,12 +30,24 @@ TEXT = "source: {kind: bigbrain, side: 5}\nsteps: 3\nloss: {sigma_mm: 4}\n"
         ({"seed": 2**64}, "seed"),
         ({"batch": 7}, "batch: found 7"),
         ({"source": {"kind": "arrays", "path": "a", "space": "mni"}}, "source.space: found 'mni'"),
+        ({"subset": {"hemispheres": []}}, "subset.hemispheres: found none"),
+        ({"subset": {"hemispheres": ["L", "L"]}}, "subset.hemispheres: found L, L"),
+        ({"subset": {"hemispheres": ["left"]}}, "subset.hemispheres: found left"),
+        ({"source": {"kind": "bigbrain", "hemispheres": []}}, "source.hemispheres: found none"),
+        ({"source": {"kind": "bigbrain", "hemispheres": ["L", "L"]}}, "source.hemispheres: found"),
     ],
 )
 def test_each_mistake_names_its_option(options, words):
     """With what was found; unknown names get the nearest."""
     with pytest.raises(InputError, match=words):
         make_config({**SMALL, **options})
+
+
+def test_hemispheres_have_no_order():
+    """Both are both, whichever is named first."""
+    both = {"hemispheres": ["R", "L"]}
+    config = make_config({**SMALL, "source": {"kind": "bigbrain", **both}, "subset": both})
+    assert config == make_config(SMALL)
 
 
 def test_a_missing_option_is_named():
