@@ -4,6 +4,7 @@ from cytosurf.decoding.bootstrap import bootstrap_macro_f1, percentile_interval
 from cytosurf.decoding.crossval import (
     Decoder,
     DecodingResult,
+    LabelCounts,
     count_labels,
     decode_labels,
     make_decoder,
@@ -18,6 +19,7 @@ __all__ = [
     "Decoder",
     "DecodingResult",
     "Folds",
+    "LabelCounts",
     "SoftmaxFit",
     "bootstrap_macro_f1",
     "count_labels",

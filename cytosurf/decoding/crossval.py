@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -200,9 +200,25 @@ def decode_labels(
     return DecodingResult(counts, prediction, probability, losses, absent, converged)
 
 
-def count_labels(
-    decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+class LabelCounts(NamedTuple):
+    """What a null distribution needs of the cross-validation of one label vector.
+
+    Attributes
+    ----------
+    counts : (n_folds, K, K) int64
+        Confusion counts; truth in rows, prediction in columns.
+    correct : (n_vertices,) bool
+        Where the held-out prediction was right.
+    n_unconverged : int
+        Folds whose fit ended before its stopping rule was met.
+    """
+
+    counts: npt.NDArray[np.int64]
+    correct: npt.NDArray[np.bool_]
+    n_unconverged: int
+
+
+def count_labels(decoder: Decoder, label: npt.NDArray[np.integer], n_classes: int) -> LabelCounts:
     """Cross-validate `decoder` on one label vector, keeping what a null distribution needs.
 
     Parameters
@@ -212,11 +228,10 @@ def count_labels(
 
     Returns
     -------
-    counts : (n_folds, K, K) int64
-        Confusion counts, equal to those of `decode_labels`.
-    correct : (n_vertices,) bool
-        Where the held-out prediction was right.
+    LabelCounts
+        Counts are equal to those of `decode_labels`.
     """
+    n_unconverged = 0
     counts = np.zeros((len(decoder.train), n_classes, n_classes), np.int64)
     correct = np.zeros(decoder.n_vertices, bool)
     for k, (vertices, fit) in enumerate(fold_fits(decoder, label, n_classes)):
@@ -224,12 +239,13 @@ def count_labels(
         pairs = np.bincount(truth * n_classes + prediction, minlength=n_classes**2)
         counts[k] = pairs.reshape(n_classes, n_classes)
         correct[vertices] = truth == prediction
-    return counts, correct
+        n_unconverged += not fit.converged
+    return LabelCounts(counts, correct, n_unconverged)
 
 
 def count_many(
     decoder: Decoder, labels: npt.NDArray[np.integer], n_classes: int
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+) -> Iterator[LabelCounts]:
     """Cross-validate `decoder` on many label vectors: on a GPU together, else one by one.
 
     Parameters
@@ -241,7 +257,7 @@ def count_many(
 
     Yields
     ------
-    counts, correct
+    LabelCounts
         Of each label vector, as from `count_labels`.
 
     Raises
@@ -255,10 +271,10 @@ def count_many(
         return
     of_rows = np.stack([_row_labels(decoder, label, n_classes) for label in labels])
     found = decoder.fitter.count_many(of_rows, decoder.train, decoder.test, n_classes)
-    for counts, right in zip(*found, strict=True):
+    for counts, right, n_unconverged in zip(*found, strict=True):
         correct = np.zeros(decoder.n_vertices, bool)
         correct[decoder.rows] = right
-        yield counts, correct
+        yield LabelCounts(counts, correct, int(n_unconverged))
 
 
 def fold_fits(

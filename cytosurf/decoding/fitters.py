@@ -74,8 +74,8 @@ class BatchFitter(Fitter, Protocol):
         train: npt.NDArray[np.bool_],
         test: npt.NDArray[np.bool_],
         n_classes: int,
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return confusion counts for each of `labels`, and which rows are predicted right."""
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Return for each of `labels` counts, rows predicted right, and fits not converged."""
 
 
 def softmax_fitter(

@@ -122,7 +122,7 @@ class TorchFitter:
         train: npt.NDArray[np.bool_],
         test: npt.NDArray[np.bool_],
         n_classes: int,
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Cross-validate many label vectors and count on the device.
 
         Parameters
@@ -140,14 +140,17 @@ class TorchFitter:
             Confusion counts; truth in rows, prediction in columns.
         correct : (n_spins, n_rows) bool
             Where the held-out prediction was right.
+        n_unconverged : (n_spins,) int64
+            Folds whose fit ended before its stopping rule was met.
         """
-        counts, correct = [], []
-        for starts, theta, _ in self._solved(labels, train, n_classes):
+        counts, correct, unconverged = [], [], []
+        for starts, theta, converged in self._solved(labels, train, n_classes):
             n_places = self._n_places(starts.problems.rows)
             of_batch, right = _outcomes(starts.problems, theta, test, n_places)
             counts.append(of_batch.cpu().numpy())
             correct.append(right[:, : labels.shape[1]].cpu().numpy())
-        return np.concatenate(counts), np.concatenate(correct)
+            unconverged.append((~converged.reshape(-1, len(train))).sum(1).cpu().numpy())
+        return np.concatenate(counts), np.concatenate(correct), np.concatenate(unconverged)
 
     def solve(
         self,

@@ -192,7 +192,7 @@ def mean_macro_f1(decoder: Decoder, label: npt.NDArray[np.integer], n_classes: i
     """Return the mean macro-F1 over folds of labels; NaN if they leave nothing to decode."""
     if not can_be_decoded(label[decoder.rows], decoder.train, decoder.test):
         return math.nan
-    return float(fold_mean_macro_f1(count_labels(decoder, label, n_classes)[0]))
+    return float(fold_mean_macro_f1(count_labels(decoder, label, n_classes).counts))
 
 
 def feature_scores(

@@ -77,6 +77,8 @@ class SpinChunk:
         In how many of the spins each vertex was tested.
     correct : (n_sets, n_vertices) int32
         In how many it was predicted right.
+    unconverged : (n,) int32
+        Fits of each spin, over sets and folds, that ended before their stopping rule was met.
     """
 
     spins: npt.NDArray[np.int64]
@@ -85,6 +87,7 @@ class SpinChunk:
     distinct: npt.NDArray[np.float64]
     evaluated: npt.NDArray[np.int32]
     correct: npt.NDArray[np.int32]
+    unconverged: npt.NDArray[np.int32]
 
 
 def spin_label(test: SpinTest, k: int, policy: Policy) -> tuple[npt.NDArray[np.int16], float]:
@@ -148,6 +151,7 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
     kept, distinct = np.zeros(len(numbers)), np.zeros(len(numbers))
     evaluated = np.zeros(len(test.label), np.int32)
     correct = np.zeros((n_sets, len(test.label)), np.int32)
+    unconverged = np.zeros(len(numbers), np.int32)
     first = test.decoders[0]
     rows, train, tested = first.rows, first.train, first.test
 
@@ -160,14 +164,16 @@ def run_spins(test: SpinTest, spins: Iterable[int], policy: Policy) -> SpinChunk
         evaluated[rows[tested.any(axis=0) & labelled]] += can[i]
     of_sets = [count_many(decoder, labels[can], test.n_classes) for decoder in test.decoders]
 
-    def decoded() -> Iterator[npt.NDArray[np.int64]]:
+    def decoded(i: int) -> Iterator[npt.NDArray[np.int64]]:
         for j, outcomes in enumerate(of_sets):
-            counts, right = next(outcomes)
-            correct[j] += right
-            yield counts
+            outcome = next(outcomes)
+            correct[j] += outcome.correct
+            unconverged[i] += outcome.n_unconverged
+            yield outcome.counts
 
-    counts = pack_counts((decoded() if c else () for c in can), n_sets, n_folds, test.n_classes)
-    return SpinChunk(numbers, counts, kept, distinct, evaluated, correct)
+    of_spins = (decoded(i) if c else () for i, c in enumerate(can))
+    counts = pack_counts(of_spins, n_sets, n_folds, test.n_classes)
+    return SpinChunk(numbers, counts, kept, distinct, evaluated, correct, unconverged)
 
 
 def _spun_labels(

@@ -113,6 +113,13 @@ def spin_notes(record: RunRecord) -> list[str]:
         )
     elif untestable:
         notes.append("Untestable spins: none. Every spin left something to decode.")
+    unconverged: dict[str, int] = spin_test.get("unconverged") or {}
+    ended = [f"{n:,} under {policy} rotations" for policy, n in unconverged.items() if n]
+    if ended:
+        notes.append(
+            f"Fits that ended before their stopping rule was met: {listed(ended)}. Their scores "
+            "are a little off the minimum."
+        )
     stopping = spin_test.get("stopping")
     if stopping:
         notes.append(_stopping_note(spin_test["n_spins"], stopping))

@@ -24,6 +24,7 @@ from cytosurf.runs.record import AGAIN, read_arrays
 
 FOLDER = "spins"
 _NAME = re.compile(r"(independent|mirrored)_(\d+)-(\d+)\.npz")
+UNCONVERGED = "unconverged"
 _COUNTS = ("shape", "start", "cell", "count")
 
 
@@ -44,6 +45,7 @@ def chunk_file(policy: str, run: str, chunk: SpinChunk) -> tuple[str, bytes]:
         **{name: getattr(chunk.counts, name) for name in _COUNTS},
         "kept": chunk.kept,
         "distinct": chunk.distinct,
+        UNCONVERGED: chunk.unconverged,
         "evaluated": chunk.evaluated,
         "correct": chunk.correct,
         "policy": np.array(policy),
@@ -180,25 +182,30 @@ def read_spins(
     -------
     dict
         ``statistic`` (n_spins, n_sets): fold mean of macro-F1, NaN where a spin left nothing to
-        decode; ``kept`` and ``distinct`` (n_spins,); and each of `further`, (n_spins, n_sets, ...).
+        decode; ``kept``, ``distinct`` and ``unconverged`` (n_spins,), the last NaN in files of
+        before it was counted; and each of `further`, (n_spins, n_sets, ...).
 
     Raises
     ------
     InputError
-        If a chunk cannot be read or spins are missing.
+        If a chunk is damaged or spins are missing.
     """
     statistics = {"statistic": fold_mean_macro_f1, **further}
     rows: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in statistics}
-    rows |= {"kept": [], "distinct": []}
+    rows |= {"kept": [], "distinct": [], UNCONVERGED: []}
     spins = [np.zeros(0, np.int64)]
-    for path in chunk_paths(directory, policy):
-        arrays = read_arrays(path, ("spins", *_COUNTS, "kept", "distinct"))
+    for path, arrays in intact_chunks(directory, policy):
+        if arrays is None:
+            found = "a damaged file: its checksum is wrong"
+            raise InputError(str(path), found, "the spins that were written", f"Delete it. {AGAIN}")
         spins.append(arrays["spins"])
         of = counts_of(arrays).marginals()
         for name, statistic in statistics.items():
             rows[name].append(statistic(of))
         rows["kept"].append(arrays["kept"])
         rows["distinct"].append(arrays["distinct"])
+        unknown = np.full(len(arrays["spins"]), np.nan)
+        rows[UNCONVERGED].append(arrays.get(UNCONVERGED, unknown))
     there, first = np.unique(np.concatenate(spins), return_index=True)
     if not np.array_equal(there[:n_spins], np.arange(n_spins)):
         found, where = f"{len(there)} of {n_spins} spins", str(directory / FOLDER)

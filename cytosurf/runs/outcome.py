@@ -28,7 +28,7 @@ from cytosurf.nulls import (
 )
 from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.statistics import DIFFERENCE, Statistic, class_f1
-from cytosurf.runs.chunks import n_spins_from_zero, read_spins
+from cytosurf.runs.chunks import UNCONVERGED, n_spins_from_zero, read_spins
 from cytosurf.runs.class_tests import class_test
 from cytosurf.runs.config import COORDINATES, DEFAULT_STATISTIC
 from cytosurf.runs.record import NullRecord, RunRecord
@@ -175,8 +175,8 @@ def spin_test_outcome(
     Warns
     -----
     CytosurfWarning
-        If spins left nothing to decode; they count as exceeding in every test. Or if the filter
-        leaves too few.
+        If spins left nothing to decode; they count as exceeding in every test. If fits ended before
+        their stopping rule was met. Or if the filter leaves too few.
     """
     config = record.config
     n_used = spins_that_decide(record, policies, n_spins)
@@ -195,6 +195,8 @@ def spin_test_outcome(
     ]
     untestable = {p: int(np.isnan(s["statistic"]).any(axis=1).sum()) for p, s in spins.items()}
     _warn_of_untestable(record.results["target"], untestable, n_used)
+    unconverged = {p: int(np.nansum(s[UNCONVERGED])) for p, s in spins.items()}
+    _warn_of_unconverged(record.results["target"], unconverged)
     exceedances = config.get("stop_after_exceedances")
     rule = {"exceedances": exceedances, "max_spins": n_spins, "stopped": not whole}
     return {
@@ -202,6 +204,7 @@ def spin_test_outcome(
         "seed": config["seed"],
         "stopping": None if exceedances is None else rule,
         "untestable": untestable,
+        "unconverged": unconverged,
         "sets": spun_sets(config),
         "tests": [test.entry for test in tested],
         "other_statistics": others,
@@ -355,5 +358,16 @@ def _warn_of_untestable(target: str, untestable: Mapping[Policy, int], n_spins: 
         message = (
             f"{target}: {found} left fewer than two classes in the region, or a fold without a "
             "labelled training vertex. They count as reaching the observed value in every test."
+        )
+        warnings.warn(message, CytosurfWarning, stacklevel=3)
+
+
+def _warn_of_unconverged(target: str, unconverged: Mapping[Policy, int]) -> None:
+    if any(unconverged.values()):
+        found = ", ".join(f"{n} of {policy} spins" for policy, n in unconverged.items())
+        message = (
+            f"{target}: fits ended before their stopping rule was met ({found}). Their scores are "
+            "a little off the minimum; where there are many, look for columns that are nearly "
+            "copies of each other, or use a smaller C."
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)

@@ -81,7 +81,8 @@ def assert_equals_loop(x, label, folds, n_classes=K, **options):
     assert np.array_equal(result.prediction < 0, prediction < 0)
     assert np.abs(result.probability - probability).max() < 1e-3
     assert np.array_equal(result.counts, counts_of(label, result.prediction, folds, n_classes))
-    counts, correct = count_labels(decoder, label, n_classes)
+    counts, correct, n_unconverged = count_labels(decoder, label, n_classes)
+    assert result.converged == (n_unconverged == 0)
     assert np.array_equal(counts, result.counts)
     assert np.array_equal(correct, (result.prediction >= 0) & (result.prediction == label))
     return result

@@ -31,7 +31,7 @@ from tests.unit.nulls.oracles import brute_force
 
 POLICIES = ["independent", "mirrored"]
 K = 3
-PARTS = ("spins", "kept", "distinct", "evaluated", "correct")
+PARTS = ("spins", "kept", "distinct", "evaluated", "correct", "unconverged")
 
 
 @pytest.fixture(scope="module")
@@ -228,10 +228,37 @@ class TestLabels:
 
     def test_a_decoder_that_knows_the_labels_beats_its_null(self, two_sets):
         """Labels that follow the features score above all their spins."""
-        observed, _ = count_labels(two_sets.decoders[0], two_sets.label, K)
+        observed, _, _ = count_labels(two_sets.decoders[0], two_sets.label, K)
         null = fold_mean_macro_f1(run_spins(two_sets, range(19), "independent").counts.marginals())
         assert null.shape == (19, 2)
         assert fold_mean_macro_f1(observed) > null[:, 0].max()
+
+    def test_fits_that_did_not_converge_are_counted(self, two_sets):
+        """Of each spin, over feature sets and folds; a spin that converged has none."""
+        assert not run_spins(two_sets, range(3), "mirrored").unconverged.any()
+
+        @dataclasses.dataclass(frozen=True)
+        class Tired:
+            """Gives up where the first analysed vertex has the first class, but in one fold."""
+
+            fitter: object
+
+            def start(self, label, rows):
+                return [], label[0] == 0, self.fitter.start(label, rows)
+
+            def fit(self, label, train, test, state):
+                before, gives_up, inner = state
+                before.append(train)
+                fit = self.fitter.fit(label, train, test, inner)
+                return dataclasses.replace(fit, converged=not gives_up or len(before) == 1)
+
+        first, second = two_sets.decoders
+        tired = dataclasses.replace(second, fitter=Tired(second.fitter))
+        test = dataclasses.replace(two_sets, decoders=(first, tired))
+        found = run_spins(test, range(6), "mirrored").unconverged
+        hit = [spin_label(test, k, "mirrored")[0][first.rows[0]] == 0 for k in range(6)]
+        assert 0 < sum(hit) < 6
+        assert found.tolist() == [3 * h for h in hit]
 
     def test_a_mask_that_the_medial_wall_covers(self, spin_setup):
         """A spin that leaves nothing to decode has no counts, and changes nothing of the others."""

@@ -149,6 +149,17 @@ class TestSpinNotes:
         ]
         assert page_tests.spin_notes(record) == []
 
+    def test_fits_that_did_not_converge_are_shown(self, record):
+        """How many, under which rotations; nothing where all did."""
+        found = page_tests.spin_notes(
+            with_spin_test(record, unconverged={"independent": 0, "mirrored": 1200})
+        )
+        (note,) = found
+        assert "1,200 under mirrored rotations" in note
+        assert "independent" not in note
+        none = with_spin_test(record, unconverged={"independent": 0, "mirrored": 0})
+        assert page_tests.spin_notes(none) == []
+
     def test_an_early_stop_is_told(self, record):
         """The rule, where it stopped, what is provisional and what is not given."""
         rule = {"exceedances": 20, "max_spins": 10_000, "stopped": True}

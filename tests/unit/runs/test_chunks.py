@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from cytosurf.compute.files import arrays_sha256, npz_bytes
 from cytosurf.errors import InputError
 from cytosurf.nulls.spin_counts import pack_counts
 from cytosurf.nulls.spin_test import SpinChunk
@@ -30,6 +31,7 @@ def chunk(first, n=2, n_classes=3):
         *generator.random((2, n)),
         np.ones(5, np.int32),
         np.ones((2, 5), np.int32),
+        np.arange(n, dtype=np.int32),
     )
 
 
@@ -71,6 +73,8 @@ def test_a_damaged_chunk_is_found(tmp_path, damage):
         cut = {"empty": b"", "cut": content[: len(content) // 2], "no zip": b"?"}
         path.write_bytes(cut[damage])
     assert intact_spins(tmp_path, "mirrored") == ({0, 1}, [path])
+    with pytest.raises(InputError, match=r"mirrored_000002-000003\.npz.*damaged.*Delete it"):
+        read_spins(tmp_path, "mirrored", 4)
 
 
 def test_chunks_of_another_run_are_refused(tmp_path):
@@ -81,6 +85,19 @@ def test_chunks_of_another_run_are_refused(tmp_path):
         check_same_run(tmp_path, ["independent", "mirrored"], "q")
     path.write_bytes(b"")
     check_same_run(tmp_path, ["mirrored"], "q")
+
+
+def test_files_from_before_fits_were_counted_are_read(tmp_path):
+    """How many did not converge is not known of their spins; all else is there."""
+    write_chunk(tmp_path, "mirrored", "r", chunk(0))
+    path = write_chunk(tmp_path, "mirrored", "r", chunk(2))
+    now = read_spins(tmp_path, "mirrored", 4)
+    assert now["unconverged"].tolist() == [0, 1, 0, 1]
+    old = {k: v for k, v in read_arrays(path).items() if k not in ("unconverged", "sha256")}
+    path.write_bytes(npz_bytes(**old, sha256=np.array(arrays_sha256(old))))
+    then = read_spins(tmp_path, "mirrored", 4)
+    np.testing.assert_array_equal(then["unconverged"], [0, 1, np.nan, np.nan])
+    assert all(np.array_equal(then[name], now[name]) for name in ("statistic", "kept", "distinct"))
 
 
 def test_memory_does_not_grow_with_the_counts(tmp_path):

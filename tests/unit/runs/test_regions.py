@@ -55,6 +55,20 @@ def test_a_spin_that_leaves_nothing_to_decode_does_not_end_the_run(run_toy, toy_
     assert json.dumps(again.results) == json.dumps(run.results)
 
 
+def test_fits_of_spins_that_did_not_converge_are_told(run_toy, toy_cortex, tmp_path, monkeypatch):
+    """Counted in results.json and warned of; a run in which all did says nothing."""
+    options = {"target": stripes(toy_cortex), "spins": 6, "matched_position": False}
+    whole = run_toy(tmp_path / "whole", **options)
+    assert whole.results["spin_test"]["unconverged"] == {"independent": 0, "mirrored": 0}
+    assert not any("stopping rule" in text for text in whole.info["warnings"])
+    monkeypatch.setattr("cytosurf.decoding.softmax.WARM_SEGMENTS", (1,))
+    run = run_toy(tmp_path / "short", **options)
+    found = run.results["spin_test"]["unconverged"]
+    assert min(found.values()) > 0
+    (said,) = [text for text in run.info["warnings"] if "stopping rule" in text]
+    assert f"{found['mirrored']} of mirrored spins" in said
+
+
 def prepared_messages(toy_cortex, tmp_path, target, n_vertices, **options):
     """Return what preparing a run says of its spins, not of its few superblocks."""
     config = toy_cortex.config(mask=cap(toy_cortex, tmp_path, n_vertices), **SMALL | options)

@@ -35,6 +35,7 @@ def chunk_of(spins, *, shift=0):
         kept,
         np.zeros(4, np.int32),
         np.zeros((1, 4), np.int32),
+        np.zeros(len(spins), np.int32),
     )
 
 
