@@ -24,7 +24,7 @@ TARGET_NAMES: dict[str, str] = {
     "yeo7:bigbrain": "Yeo 2011, 7 networks, carried over from BigBrain: the published route",
     "yeo17:bigbrain": "Yeo 2011, 17 networks, carried over from BigBrain: the published route",
     "difumo64": "DiFuMo, 64 functional modes, largest loading",
-    "julich": "Julich-Brain 3.1, 207 cytoarchitectonic areas",
+    "julich": "Julich-Brain 3.1, 207 cytoarchitectonic areas, of which 152 are on fs_LR 32k",
     **{
         schaefer_name(size, n): f"Schaefer 2018, {size} parcels in the order of {n} networks"
         for n, sizes in SCHAEFER_SIZES.items()
