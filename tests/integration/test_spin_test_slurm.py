@@ -77,8 +77,12 @@ def test_one_shard_again(tmp_path):
 
 
 def test_the_jobs_wait_for_each_other(tmp_path):
-    """Spins wait for the observed run, the merge for all shards, dead ones too."""
+    """Spins wait for the observed run, the merge for all shards, dead ones too.
+
+    All work in the folder of the call, where relative paths of the user lead on from.
+    """
     submitted = [" ".join(call) for call in calls("submit.sh", tmp_path)]
+    assert all(f" --chdir={tmp_path} " in call for call in submitted)
     assert [call.split()[-1] for call in submitted] == [
         *("decode.sbatch", "spin.sbatch", "merge.sbatch")
     ]
