@@ -1,5 +1,6 @@
 """Runs: configuration, inputs, the observed result, spins, and the run directory they fill."""
 
+from cytosurf.runs.chunks import spin_counts
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
@@ -35,6 +36,7 @@ __all__ = [
     "read_json",
     "regain_family",
     "run_map",
+    "spin_counts",
     "write_fold_vertices",
     "write_json",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cytosurf.compute.files import arrays_sha256, npz_bytes
+from cytosurf.decoding.scores import macro_f1
 from cytosurf.errors import InputError
 from cytosurf.nulls.spin_counts import pack_counts
 from cytosurf.nulls.spin_test import SpinChunk
@@ -16,6 +17,7 @@ from cytosurf.runs.chunks import (
     intact_spins,
     n_spins_from_zero,
     read_spins,
+    spin_counts,
     write_chunk,
 )
 from cytosurf.runs.record import read_arrays
@@ -98,6 +100,21 @@ def test_files_from_before_fits_were_counted_are_read(tmp_path):
     then = read_spins(tmp_path, "mirrored", 4)
     np.testing.assert_array_equal(then["unconverged"], [0, 1, np.nan, np.nan])
     assert all(np.array_equal(then[name], now[name]) for name in ("statistic", "kept", "distinct"))
+
+
+def test_counts_are_there_for_statistics_of_ones_own(tmp_path):
+    """Each spin once, whatever files overlap; macro-F1 made of them is that of the run."""
+    for first, n in ((0, 2), (1, 3), (4, 2)):
+        write_chunk(tmp_path, "mirrored", "r", chunk(first, n))
+    spins, counts = (
+        np.concatenate(x) for x in zip(*spin_counts(tmp_path, "mirrored"), strict=True)
+    )
+    assert spins.tolist() == [0, 1, 2, 3, 4, 5]
+    assert counts.shape == (6, 2, 2, 3, 3)
+    expected = read_spins(tmp_path, "mirrored", 6)["statistic"]
+    np.testing.assert_array_equal(np.nanmean(macro_f1(counts), axis=-1), expected)
+    with pytest.raises(InputError, match="no independent spins"):
+        list(spin_counts(tmp_path, "independent"))
 
 
 def test_memory_does_not_grow_with_the_counts(tmp_path):
