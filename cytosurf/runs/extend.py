@@ -143,12 +143,15 @@ def _add(
         return conclude(record, prepared.policies, seconds, changes)
     start = time.perf_counter()
     watch = Watch(record, prepared.policies, total)
+    wanted = shard.of(total)
     spins.add_spins(
         directory,
         test,
         prepared.policies,
-        shard.of(total),
+        wanted,
         prepared.jobs,
+        # Spins that came before decide whether these are needed.
+        known=range(wanted.stop) if rule else wanted,
         scheduler=scheduler,
         after_chunk=watch.add,
         enough=watch.settled,

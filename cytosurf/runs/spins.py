@@ -26,7 +26,9 @@ from cytosurf.runs.chunks import (
     check_same_run,
     chunk_file,
     counts_of,
+    in_both,
     intact_chunks,
+    spins_of,
     write_chunk,
 )
 from cytosurf.runs.stopping import DoneChunk
@@ -51,6 +53,7 @@ def add_spins(
     spins: range,
     jobs: int,
     *,
+    known: range | None = None,
     scheduler: str | None = None,
     after_chunk: Callable[[DoneChunk], str] = lambda _: "",
     enough: Callable[[], bool] = lambda: False,
@@ -69,6 +72,9 @@ def add_spins(
         Indices of the spins.
     jobs : int
         Processes.
+    known : range, optional
+        Spins of which `after_chunk` is told where they are there already; as `spins` if left out.
+        No file without any of them is read.
     scheduler : str, optional
         Spin on this Dask cluster, of about `jobs` workers; see
         `cytosurf.compute.cluster.run_on_dask`. Files are written by this process.
@@ -88,13 +94,14 @@ def add_spins(
     Warns
     -----
     CytosurfWarning
-        If a chunk is damaged; its spins are done again.
+        If a chunk with some of `spins` is damaged; they are done again.
     """
-    check_same_run(directory, policies, test.run)
+    known = spins if known is None else known
+    check_same_run(directory, policies, test.run, known)
     size = chunk_size(test, len(spins), jobs)
     tasks: list[Chunk] = []
     for policy in policies:
-        done = _stored_spins(directory, policy, after_chunk)
+        done = _stored_spins(directory, policy, spins, known, after_chunk)
         missing = [k for k in spins if k not in done]
         tasks += [(policy, run) for run in _runs(missing, size)]
     tasks.sort(key=lambda task: task[1][0])
@@ -139,19 +146,29 @@ class _UntilEnough(Sequence[Chunk]):
 
 
 def _stored_spins(
-    directory: Path, policy: Policy, after_chunk: Callable[[DoneChunk], str]
+    directory: Path,
+    policy: Policy,
+    spins: range,
+    known: range,
+    after_chunk: Callable[[DoneChunk], str],
 ) -> set[int]:
-    """Return the spins that are there, tell of their chunks, and remove damaged ones."""
+    """Return those of `known` that are there, tell of their chunks, and remove damaged ones.
+
+    A damaged chunk without any of `spins` is left to those who can do its spins again.
+    """
     done: set[int] = set()
-    for path, arrays in intact_chunks(directory, policy):
-        if arrays is None:
-            message = f"{path}: damaged (its checksum is wrong). Its spins are computed again."
+    for path, arrays in intact_chunks(directory, policy, known):
+        if arrays is not None:
+            done.update(arrays["spins"].tolist())
+            statistic = fold_mean_macro_f1(counts_of(arrays).marginals())
+            after_chunk(DoneChunk(policy, arrays["spins"], statistic))
+        elif again := in_both(spins_of(path), spins):
+            message = (
+                f"{path}: damaged (its checksum is wrong), and removed. "
+                f"Spins {again[0]} to {again[-1]} are computed again."
+            )
             warnings.warn(message, CytosurfWarning, stacklevel=3)
-            path.unlink()
-            continue
-        done.update(arrays["spins"].tolist())
-        statistic = fold_mean_macro_f1(counts_of(arrays).marginals())
-        after_chunk(DoneChunk(policy, arrays["spins"], statistic))
+            path.unlink(missing_ok=True)
     return done
 
 

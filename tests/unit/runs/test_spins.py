@@ -12,13 +12,14 @@ from sklearn.metrics import f1_score
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.nulls.pvalues import clopper_pearson
-from cytosurf.runs import spins
-from cytosurf.runs.chunks import counts_of, read_spins
+from cytosurf.runs import chunks, spins
+from cytosurf.runs.chunks import counts_of, read_spins, spins_of
 from cytosurf.runs.execute import make_spin_test, prepare
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.outcome import read_nulls, spin_test_outcome
 from cytosurf.runs.record import read_arrays
 from cytosurf.runs.spins import add_spins
+from tests.unit.runs.cortex import spin_files
 
 BOTH = ("independent", "mirrored")
 
@@ -172,6 +173,61 @@ def test_a_damaged_chunk_of_another_size_is_replaced(spin_test, tmp_path, monkey
     assert not path.exists()
     again = read_spins(tmp_path, "mirrored", 4)
     assert all(np.array_equal(again[key], before[key]) for key in before)
+
+
+@pytest.mark.usefixtures("one_spin_files")
+def test_chunks_of_other_shards_are_left_alone(spin_test, tmp_path, monkeypatch):
+    """They are not read, and a damaged one stays for those who can do its spins again."""
+    add_spins(tmp_path, spin_test, ("mirrored",), range(6), jobs=1)
+    read, told = [], []
+    for k in (0, 3):
+        (tmp_path / "spins" / f"mirrored_{k:06d}-{k:06d}.npz").write_bytes(b"")
+    before = spin_files(tmp_path)
+
+    def noted(path, *names):
+        read.append(spins_of(path).start)
+        return read_arrays(path, *names)
+
+    monkeypatch.setattr(chunks, "read_arrays", noted)
+    with pytest.warns(CytosurfWarning, match=r"removed\. Spins 3 to 3 are computed") as caught:
+        add_spins(
+            tmp_path,
+            spin_test,
+            ("mirrored",),
+            range(2, 4),
+            jobs=1,
+            after_chunk=lambda chunk: told.extend(chunk.spins.tolist()) or "",
+        )
+    assert len(caught) == 1
+    assert set(read) == {2, 3}
+    assert told == [2, 3]
+    after = spin_files(tmp_path)
+    assert {name for name in before if after[name] != before[name]} == {
+        "mirrored_000003-000003.npz"
+    }
+    told.clear()
+    add_spins(
+        tmp_path,
+        spin_test,
+        ("mirrored",),
+        range(2, 4),
+        jobs=1,
+        known=range(4),
+        after_chunk=lambda chunk: told.extend(chunk.spins.tolist()) or "",
+    )
+    assert told == [1, 2, 3]
+    assert spin_files(tmp_path) == after
+
+
+def test_a_damaged_chunk_of_two_shards(spin_test, tmp_path, monkeypatch):
+    """What one of them says is about its own spins."""
+    monkeypatch.setattr(spins, "CHUNKS_PER_JOB", 1)
+    add_spins(tmp_path, spin_test, ("mirrored",), range(4), jobs=1)
+    (path,) = (tmp_path / "spins").iterdir()
+    path.write_bytes(b"")
+    with pytest.warns(CytosurfWarning, match="Spins 2 to 3 are computed again"):
+        add_spins(tmp_path, spin_test, ("mirrored",), range(2, 8), jobs=1)
+    assert sorted(kept_spins(tmp_path, "mirrored")) == list(range(2, 8))
 
 
 def test_chunks_are_limited_by_bytes(spin_test, monkeypatch):
