@@ -16,6 +16,7 @@ from cytosurf.runs.chunks import (
     has_chunks,
     intact_spins,
     n_spins_from_zero,
+    named_spins,
     read_spins,
     spin_counts,
     write_chunk,
@@ -77,6 +78,16 @@ def test_a_damaged_chunk_is_found(tmp_path, damage):
     assert intact_spins(tmp_path, "mirrored") == ({0, 1}, [path])
     with pytest.raises(InputError, match=r"mirrored_000002-000003\.npz.*damaged.*Delete it"):
         read_spins(tmp_path, "mirrored", 4)
+    assert len(read_spins(tmp_path, "mirrored", 2)["kept"]) == 2  # which are whole
+
+
+def test_chunks_of_some_spins_are_found(tmp_path):
+    """By their names: those that hold at least one of them."""
+    paths = [write_chunk(tmp_path, "mirrored", "r", chunk(first)) for first in (0, 2, 4)]
+    assert chunk_paths(tmp_path, "mirrored", range(3, 5)) == paths[1:]
+    assert chunk_paths(tmp_path, "mirrored", range(2, 4)) == paths[1:2]
+    assert chunk_paths(tmp_path, "mirrored", range(6, 9)) == []
+    assert named_spins(tmp_path, "mirrored") == set(range(6))
 
 
 def test_chunks_of_another_run_are_refused(tmp_path):
