@@ -17,14 +17,19 @@ LARGEST_BRAIN_MM = 500.0  # twice a human brain, cerebellum and all
 SMALLEST_SPREAD = 0.05  # of sigma
 
 
-def samples(embeddings: Tensor, other: Tensor, where: str, ndim: int) -> None:
-    """Raise unless `other` has `ndim` axes and one row for each of at least two embeddings."""
-    if embeddings.ndim != 2 or len(embeddings) < 2 or not embeddings.is_floating_point():
+def vectors(embeddings: Tensor) -> None:
+    """Raise unless embeddings are rows of floating-point numbers."""
+    if embeddings.ndim != 2 or not embeddings.is_floating_point():
         raise InputError(
             "embeddings",
             f"shape {tuple(embeddings.shape)} of {embeddings.dtype}",
-            "floating-point numbers of shape (samples, width), with two samples or more",
+            "floating-point numbers of shape (samples, width)",
         )
+
+
+def samples(embeddings: Tensor, other: Tensor, where: str, ndim: int) -> None:
+    """Raise unless `other` has `ndim` axes and one row for each of the embeddings."""
+    vectors(embeddings)
     if other.ndim != ndim or len(other) != len(embeddings):
         shape = f"({len(embeddings)}, axes)" if ndim == 2 else f"({len(embeddings)},)"
         raise InputError(where, f"shape {tuple(other.shape)}", f"shape {shape}, as of embeddings")

@@ -2,8 +2,8 @@
 
 No gradient goes through anything here. The loss is symmetric in its samples, so each rank works out
 the complete gradient of its own embeddings from gathered numbers (see `operator`). Public code lets
-gradients pass through a gather, in six forms, three of which are wrong by a factor or in direction;
-here there is no such choice.
+gradients pass through a gather: of six forms in use, four are wrong by a factor or in direction.
+Here there is no such choice.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def gather_rows(rows: Tensor, ranks: Ranks) -> Tensor:
     Parameters
     ----------
     rows : torch.Tensor
-        (n, ...) of this rank, of the same shape on each; see `check_same_rows`.
+        (n, ...) of this rank, of the same shape on each; see `check_rows`.
     ranks : Ranks
         The processes that take part.
 
@@ -78,8 +78,8 @@ def gather_rows(rows: Tensor, ranks: Ranks) -> Tensor:
     return torch.cat(found)
 
 
-def check_same_rows(rows: Tensor, ranks: Ranks) -> None:
-    """Raise on every rank, before anything hangs, where ranks hold different shapes.
+def check_rows(rows: Tensor, ranks: Ranks) -> None:
+    """Raise on every rank, before anything hangs, where ranks hold different shapes or too little.
 
     Parameters
     ----------
@@ -91,10 +91,16 @@ def check_same_rows(rows: Tensor, ranks: Ranks) -> None:
     Raises
     ------
     InputError
-        With the shapes that were found.
+        With the shapes that were found; or if there are fewer than two rows on all ranks together.
     """
-    if ranks.size == 1:
-        return
+    if ranks.size > 1:
+        _check_same(rows, ranks)
+    if len(rows) * ranks.size < 2:
+        found = f"shape {tuple(rows.shape)}" + (" on every rank" if ranks.size > 1 else "")
+        raise InputError("embeddings", found, "two samples or more in all")
+
+
+def _check_same(rows: Tensor, ranks: Ranks) -> None:
     mine = torch.tensor([*rows.shape, rows.element_size()], device=rows.device)
     found = gather_rows(mine[None], ranks).tolist()
     if any(shape != found[0] for shape in found):

@@ -14,6 +14,7 @@ With torch.distributed running, all ranks of the group must call together, each 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from cytosurf.errors import InputError
 from cytosurf.spatialnce import checks
-from cytosurf.spatialnce.gather import Ranks, check_same_rows, gather_rows, ranks_of
+from cytosurf.spatialnce.gather import Ranks, check_rows, gather_rows, ranks_of
 from cytosurf.spatialnce.operator import anchor_sums, anchor_terms
 from cytosurf.spatialnce.surface import SurfaceTable
 from cytosurf.spatialnce.tiles import AnchorSums
@@ -131,7 +132,7 @@ def spatial_nce(
     if brain is not None:
         checks.samples(embeddings, brain, "brain", 1)
     ranks = ranks_of(group)
-    check_same_rows(embeddings, ranks)
+    check_rows(embeddings, ranks)
     positions = gather_rows(coordinates_mm.double(), ranks)
     checks.spread(positions, sigma_mm)
     own = _unit(embeddings, normalise_embeddings)
@@ -143,7 +144,7 @@ def spatial_nce(
         table=None if surface is None else (surface.distances_mm * scale).to(own),
         vertices=None if surface is None else surface.nearest(positions),
     )
-    return _contrast(own, weights, temperature, min_mass, tile, ranks, normalise_weights)
+    return _contrast([own], weights, temperature, min_mass, tile, ranks, normalise_weights)
 
 
 def sup_con(
@@ -181,10 +182,10 @@ def sup_con(
     tile = _tile(tile, embeddings)
     checks.positive(temperature=temperature, tile=tile)
     ranks = ranks_of(group)
-    check_same_rows(embeddings, ranks)
+    check_rows(embeddings, ranks)
     own = _unit(embeddings, normalise_embeddings)
     weights = PairWeights(labels=gather_rows(labels.long(), ranks))
-    return _contrast(own, weights, temperature, MIN_MASS, tile, ranks, True)
+    return _contrast([own], weights, temperature, MIN_MASS, tile, ranks, True)
 
 
 def nt_xent(
@@ -222,16 +223,18 @@ def nt_xent(
             f"shape {tuple(second.shape)}",
             f"that of the first views, {tuple(first.shape)}",
         )
+    checks.vectors(first)
+    tile = _tile(tile, first)
+    checks.positive(temperature=temperature, tile=tile)
     ranks = ranks_of(group)
-    images = torch.arange(len(first), device=first.device) + len(first) * ranks.index
-    return sup_con(
-        torch.cat([first, second]),
-        images.repeat(2),
-        temperature=temperature,
-        normalise_embeddings=normalise_embeddings,
-        tile=tile,
-        group=group,
-    )
+    both = torch.cat([first, second])
+    check_rows(both, ranks)
+    own = _unit(both, normalise_embeddings)
+    # All first views before all second ones, whichever ranks hold them.
+    views = [own] if ranks.size == 1 else own.split(len(first))
+    images = torch.arange(len(first) * ranks.size, device=first.device)
+    weights = PairWeights(labels=images.repeat(2))
+    return _contrast(views, weights, temperature, MIN_MASS, tile, ranks, True)
 
 
 def _tile(tile: int | None, embeddings: Tensor) -> int:
@@ -247,7 +250,7 @@ def _unit(embeddings: Tensor, normalise: bool) -> Tensor:
 
 
 def _contrast(
-    own: Tensor,
+    parts: Sequence[Tensor],
     weights: PairWeights,
     temperature: float,
     min_mass: float,
@@ -255,23 +258,35 @@ def _contrast(
     ranks: Ranks,
     normalise_weights: bool,
 ) -> LossResult:
-    """Work out the sums of this rank's anchors, gather them, and join them to the gradient."""
-    z = gather_rows(own, ranks)
-    start, stop = ranks.index * len(own), (ranks.index + 1) * len(own)
-    mine = torch.stack(anchor_sums(z, *weights, temperature, start, tile, stop), 1)
-    sums = AnchorSums(*gather_rows(mine, ranks).unbind(1))
-    log_partition, attraction = anchor_terms(own, z, *sums[:3], *weights, temperature, start, tile)
+    """Work out the sums of this rank's anchors, gather them, and join them to the gradient.
+
+    The samples of all ranks stand part by part, and in each part rank by rank.
+    """
+    z = torch.cat([gather_rows(part, ranks) for part in parts])
+    starts = [(i * ranks.size + ranks.index) * len(part) for i, part in enumerate(parts)]
+    spans = [(start, start + len(part)) for start, part in zip(starts, parts, strict=True)]
+    found = [anchor_sums(z, *weights, temperature, start, tile, stop) for start, stop in spans]
+    gathered = [gather_rows(torch.stack(mine, 1), ranks) for mine in found]
+    sums = AnchorSums(*torch.cat(gathered).unbind(1))
+    anchors = sums.log_partition - sums.attraction
+    for part, start in zip(parts, starts, strict=True):
+        terms = anchor_terms(part, z, *sums[:3], *weights, temperature, start, tile)
+        anchors = _with_gradient(anchors, terms[0] - terms[1])
     kept = sums.mass >= min_mass
     checks.not_all_isolated(kept, min_mass)
-    anchors = log_partition - attraction
     anchors = torch.where(kept, anchors if normalise_weights else sums.mass * anchors, 0)
     count = kept.sum().clamp(min=1)
     loss = anchors.sum() / count
-    if ranks.size > 1:  # the value stays, the gradient is multiplied
-        loss = loss + (ranks.size - 1) * (loss - loss.detach())
+    if ranks.size > 1:
+        loss = _with_gradient(loss, (ranks.size - 1) * loss)
     return LossResult(
         loss=loss,
         isolated=(~kept).sum(),
         effective_positives=torch.where(kept, sums.entropy.exp(), 0).sum() / count,
-        per_anchor=anchors.detach()[start:stop],
+        per_anchor=torch.cat([anchors.detach()[start:stop] for start, stop in spans]),
     )
+
+
+def _with_gradient(value: Tensor, other: Tensor) -> Tensor:
+    """Return the value with the gradient of another added to its own."""
+    return value + (other - other.detach())

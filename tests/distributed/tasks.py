@@ -48,11 +48,20 @@ def _forgetful(rows, ranks):
     return torch.cat([rows.detach()] * ranks.size)
 
 
-def _through_own_slice(rows, ranks):
-    """Gather as much public code does: the own slice is put back with its gradient."""
-    found = list(gather_rows(rows, ranks).split(len(rows)))
-    found[ranks.index] = rows
-    return torch.cat(found)
+class _Through(torch.autograd.Function):
+    """Gather as public code does: gradients of all ranks for the own slice summed, or the own."""
+
+    @staticmethod
+    def forward(ctx, rows, ranks, summed):
+        ctx.ranks, ctx.summed = ranks, summed
+        return gather_rows(rows, ranks)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if ctx.summed:
+            gradient = gradient.clone()
+            dist.all_reduce(gradient, group=ctx.ranks.group)
+        return gradient.chunk(ctx.ranks.size)[ctx.ranks.index], None, None
 
 
 GATHERS = {"right": gather_rows, "reversed": _reversed, "forgetful": _forgetful}
@@ -81,20 +90,25 @@ def loss_and_gradient(size, kind, n, tile, dtype, gather="right"):
         return found.loss.item(), (z.grad / size).numpy(), counted
 
 
-def public_gather(size, n):
-    """Return loss and gradient of a published form that is wrong by the number of ranks.
+def public_gather(size, n, backward, rows):
+    """Return loss and gradient as public code has them: averaged over ranks, as DDP does it.
 
-    The full loss on every rank, through a gather that keeps the gradient of the own slice alone.
+    Each rank has the loss of all rows or of its own, over all samples.
     """
     with taking_part(size) as group:
         if group is None:
             return None
         z, x = dense.samples(n)
         z = mine(z, size).requires_grad_()
-        together = _through_own_slice(z, Ranks(size, dist.get_rank(), group))
-        loss = dense.contrastive(together, dense.rbf(x, 10), 0.07)
+        ranks = Ranks(size, dist.get_rank(), group)
+        together = _Through.apply(z, ranks, backward == "summed")
+        own = slice(ranks.index * len(z), (ranks.index + 1) * len(z))
+        chosen = own if rows == "own" else slice(None)
+        loss = dense.contrastive(together, dense.rbf(x, 30), 0.07, rows=chosen)
         loss.backward()
-        return loss.item(), (z.grad / size).numpy(), []
+        total = loss.detach().clone()
+        dist.all_reduce(total, group=group)
+        return total.item() / size, (z.grad / size).numpy(), []
 
 
 def model_of(norm="batch"):
@@ -187,6 +201,9 @@ def complaint(size, kind):
         z = z.detach()
         if kind == "uneven ranks":
             z, x = z[: 8 - 2 * rank], x[: 8 - 2 * rank]
+        elif kind in ("one sample", "no samples"):
+            n = 0 if kind == "no samples" else 8 - 7 * rank
+            z, x = z[:n], x[:n]
         elif kind == "another width":
             z = z[:, : 16 - rank]
         elif kind == "isolated":

@@ -11,8 +11,10 @@ def rbf(points_mm, sigma_mm):
     return (-apart / (2 * sigma_mm**2)).exp().fill_diagonal_(0)
 
 
-def contrastive(z, weights, temperature, *, normalise_weights=True, min_mass=0.01):
-    """Return the mean over anchors with enough weight of the soft cross-entropy."""
+def contrastive(
+    z, weights, temperature, *, normalise_weights=True, min_mass=0.01, rows=slice(None)
+):
+    """Return the mean over anchors (of some rows) with enough weight of the soft cross-entropy."""
     z = torch.nn.functional.normalize(z, dim=1)
     never = torch.eye(len(z), dtype=torch.bool)
     s = (z @ z.T / temperature).masked_fill(never, -torch.inf)
@@ -20,7 +22,7 @@ def contrastive(z, weights, temperature, *, normalise_weights=True, min_mass=0.0
     mass = weights.sum(1)
     targets = weights / mass[:, None].clamp(min=1e-300) if normalise_weights else weights
     kept = mass >= min_mass
-    return -(targets * log_p).sum(1)[kept].mean()
+    return -(targets * log_p).sum(1)[rows][kept[rows]].mean()
 
 
 def samples(n, width=16, *, seed=0, dtype=DTYPE, extent_mm=60.0):
