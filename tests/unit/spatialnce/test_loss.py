@@ -271,7 +271,10 @@ def test_autocast_does_not_reach_the_loss():
         ({"coordinates_mm": torch.full((8, 3), torch.nan)}, "found NaN or infinity"),
         ({"coordinates_mm": torch.rand(7, 3)}, r"found shape \(7, 3\); expected shape \(8, axes\)"),
         ({"coordinates_mm": torch.rand(8)}, r"expected shape \(8, axes\)"),
-        ({"embeddings": torch.rand(1, 4)}, "two samples or more"),
+        (
+            {"embeddings": torch.rand(1, 4), "coordinates_mm": torch.rand(1, 3)},
+            r"shape \(1, 4\); expected two samples or more",
+        ),
         ({"embeddings": torch.ones(8, 4, dtype=torch.long)}, "floating-point"),
         ({"brain": torch.zeros(7, dtype=torch.long)}, r"brain: found shape \(7,\)"),
         ({"brain": torch.zeros(8)}, "brain: found torch.float32; expected whole numbers"),
