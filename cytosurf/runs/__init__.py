@@ -7,7 +7,7 @@ from cytosurf.runs.execute import Prepared, complete, execute, prepare
 from cytosurf.runs.extend import Forecast, add_to_run, forecast, merge_into_run
 from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.fold_vertices import write_fold_vertices
-from cytosurf.runs.maps import run_map
+from cytosurf.runs.maps import null_accuracy, run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import Shard
 from cytosurf.runs.stored_increment import add_increment_test
@@ -31,6 +31,7 @@ __all__ = [
     "load_run",
     "make_config",
     "merge_into_run",
+    "null_accuracy",
     "prepare",
     "read_config",
     "read_json",

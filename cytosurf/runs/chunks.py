@@ -71,7 +71,7 @@ def write_chunk(directory: Path, policy: str, run: str, chunk: SpinChunk) -> Pat
 
 
 def chunk_paths(directory: Path, policy: str, spins: range | None = None) -> list[Path]:
-    """Return the chunk files of one policy in the order of their spins.
+    """Return the chunk files of one policy in the order of their spins, the longer one first.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def chunk_paths(directory: Path, policy: str, spins: range | None = None) -> lis
         if _NAME.fullmatch(path.name):
             there = spins_of(path)
             if spins is None or in_both(there, spins):
-                found.append((there.start, there.stop, path))
+                found.append((there.start, -there.stop, path))
     return [path for _, _, path in sorted(found)]
 
 
@@ -255,8 +255,44 @@ def spin_counts(
             last = int(arrays["spins"][-1])
             yield arrays["spins"][new], counts_of(arrays).dense()[new]
     if last < 0:
-        where = str(Path(directory) / FOLDER)
-        raise InputError(where, f"no {rotation} spins", "a run with spins of this policy")
+        raise _no_spins(Path(directory), rotation)
+
+
+def vertex_sums(
+    directory: Path, policy: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Add up over all spins of one policy in how many each vertex was tested, and predicted right.
+
+    A file of which another one holds all spins is passed over.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    policy : {"independent", "mirrored"}
+        Rotation policy.
+
+    Returns
+    -------
+    evaluated : (n_vertices,) ndarray of int64
+    correct : (n_sets, n_vertices) ndarray of int64
+
+    Raises
+    ------
+    InputError
+        If there are no spins of this policy, or a file is damaged.
+    """
+    last, sums = -1, [np.int64(0), np.int64(0)]
+    for path in chunk_paths(directory, policy):
+        arrays = read_chunk(path)
+        if arrays["spins"][-1] > last:
+            last = int(arrays["spins"][-1])
+            sums = [
+                of + arrays[name] for of, name in zip(sums, ("evaluated", "correct"), strict=True)
+            ]
+    if last < 0:
+        raise _no_spins(directory, policy)
+    return sums[0], sums[1]
 
 
 def read_spins(
@@ -317,3 +353,13 @@ def _intact(
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Give the arrays of the files of `chunk_paths`; raise at one that is damaged."""
     return map(read_chunk, chunk_paths(directory, policy, spins))
+
+
+def _no_spins(directory: Path, policy: str) -> InputError:
+    where = str(directory / FOLDER)
+    return InputError(where, f"no {policy} spins", "a run with spins of this policy")
+
+
+def _no_spins(directory: Path, policy: str) -> InputError:
+    where, way_out = str(directory / FOLDER), "cytosurf spin RUN_DIR makes them."
+    return InputError(where, f"no {policy} spins", "a run with spins of this policy", way_out)

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.errors import unknown_name
+from cytosurf.nulls import Policy
+from cytosurf.runs.chunks import vertex_sums
 from cytosurf.runs.record import RunRecord
 from cytosurf.surfaces import Parcellation, SurfaceMap, write_map, write_parcellation
 
@@ -61,6 +63,50 @@ def run_map(record: RunRecord, kind: str, features: str | None = None) -> Surfac
     else:
         values = entropy_bits(record.probability[name])
     return SurfaceMap(values, record.space, (kind,), tested, record.hemispheres)
+
+
+def null_accuracy(
+    record: RunRecord, features: str | None = None, rotation: Policy = "mirrored"
+) -> SurfaceMap:
+    """Return how often each vertex is predicted right where the labels are spun.
+
+    What to hold the map of observed success against: vertices that are easy under any labels
+    (near the middle of large classes, in folds that are easy) are bright here too.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run with spins.
+    features : str, optional
+        Feature set; the first if left out.
+    rotation : {"mirrored", "independent"}, optional
+        Rotation policy.
+
+    Returns
+    -------
+    SurfaceMap
+        Share of the spins in which the vertex was tested; not valid where it never was. All spins
+        of the run directory count, whether a filter of the run uses them or not.
+
+    Raises
+    ------
+    InputError
+        If the feature set was not spun, there are no spins of this policy, or a file is damaged.
+
+    Examples
+    --------
+    >>> from cytosurf.runs import load_run
+    >>> expected = null_accuracy(load_run("RUN_DIR"))  # doctest: +SKIP
+    """
+    evaluated, correct = vertex_sums(record.directory, rotation)
+    spun = (record.results.get("spin_test") or {}).get("sets", [])
+    name = features if features is not None else next(iter(spun), "")
+    if name not in spun:
+        raise unknown_name("feature set with spins", name, spun)
+    tested = evaluated > 0
+    share = np.divide(correct[spun.index(name)], evaluated, where=tested, out=np.zeros(len(tested)))
+    values = share.astype(np.float32)
+    return SurfaceMap(values, record.space, ("null accuracy",), tested, record.hemispheres)
 
 
 def entropy_bits(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -19,6 +19,7 @@ from cytosurf.runs.chunks import (
     named_spins,
     read_spins,
     spin_counts,
+    vertex_sums,
     write_chunk,
 )
 from cytosurf.runs.record import read_arrays
@@ -126,6 +127,17 @@ def test_counts_are_there_for_statistics_of_ones_own(tmp_path):
     np.testing.assert_array_equal(np.nanmean(macro_f1(counts), axis=-1), expected)
     with pytest.raises(InputError, match="no independent spins"):
         list(spin_counts(tmp_path, "independent"))
+
+
+def test_sums_of_vertices_are_added_up(tmp_path):
+    """Over all files but one whose spins are all in another."""
+    for first, n in ((0, 2), (0, 1), (2, 2)):
+        write_chunk(tmp_path, "mirrored", "r", chunk(first, n))
+    evaluated, correct = vertex_sums(tmp_path, "mirrored")
+    assert evaluated.tolist() == [2] * 5
+    assert correct.tolist() == [[2] * 5] * 2
+    with pytest.raises(InputError, match="no independent spins"):
+        vertex_sums(tmp_path, "independent")
 
 
 def test_memory_does_not_grow_with_the_counts(tmp_path):

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from cytosurf.errors import InputError
-from cytosurf.runs.maps import KINDS, bids_values, entropy_bits, run_map, write_maps
+from cytosurf.runs.chunks import spin_counts, vertex_sums
+from cytosurf.runs.maps import (
+    KINDS,
+    bids_values,
+    entropy_bits,
+    null_accuracy,
+    run_map,
+    write_maps,
+)
 from cytosurf.surfaces import Parcellation, read_map, read_parcellation
 
 PREFIX = "space-toy_den-642_hemi-{hemi}"
@@ -66,6 +74,23 @@ def test_unknown_maps_and_sets_suggest_the_nearest(finished):
         run_map(finished, "predictions")
     with pytest.raises(InputError, match="Did you mean 'coordinates'"):
         run_map(finished, "entropy", "coordinate")
+
+
+@pytest.mark.parametrize("rotation", ["independent", "mirrored"])
+def test_null_accuracy_is_that_of_the_counts(finished, rotation):
+    """Weighted by how often a vertex was tested, its mean is the accuracy over all spins."""
+    evaluated, _ = vertex_sums(finished.directory, rotation)
+    for k, name in enumerate(finished.results["spin_test"]["sets"]):
+        found = null_accuracy(finished, name, rotation)
+        counts = sum(c[:, k].sum(axis=(0, 1)) for _, c in spin_counts(finished.directory, rotation))
+        expected = np.trace(counts) / counts.sum()
+        assert np.average(found.values[:, 0], weights=evaluated) == pytest.approx(
+            expected, abs=1e-6
+        )
+        assert np.array_equal(found.valid, evaluated > 0)
+        assert found.space == finished.space
+    with pytest.raises(InputError, match="feature set with spins"):
+        null_accuracy(finished, "prior", rotation)
 
 
 @pytest.mark.parametrize("kind", KINDS)
