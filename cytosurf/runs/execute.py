@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,12 +57,10 @@ from cytosurf.runs.record import (
 )
 from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, warn_of_fits
-from cytosurf.runs.session import Clock, kept_warnings
+from cytosurf.runs.session import AllSessions, Clock, kept_warnings
 from cytosurf.runs.spin_quality import check_filter
 from cytosurf.runs.stopping import DoneChunk, Watch
 from cytosurf.runs.stored_increment import earlier_increments
-
-NOTE_SECONDS = 1.0  # how often run.json says how long the spins have taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,23 +317,20 @@ def spin_run(
     directory = prepared.directory
     info = read_json(directory / INFO)
     timings = info.get("timings_s", {})
-    before, start = float(timings.get("spins", 0.0)), time.perf_counter()
-    written = start
     watch = Watch(record, prepared.policies, prepared.config.spins)
 
-    def seconds() -> float:
-        return round(before + time.perf_counter() - start, 3)
+    def write(seconds: float) -> None:
+        write_json(directory / INFO, info | {"timings_s": timings | {"spins": seconds}})
+
+    clock = AllSessions(float(timings.get("spins", 0.0)), write)
 
     def note(chunk: DoneChunk) -> str:
-        nonlocal written
-        if time.perf_counter() - written >= NOTE_SECONDS:
-            write_json(directory / INFO, info | {"timings_s": timings | {"spins": seconds()}})
-            written = time.perf_counter()
+        clock.note()
         return watch.add(chunk)
 
     what = (directory, test, prepared.policies, wanted, prepared.jobs)
     spins.add_spins(*what, scheduler=scheduler, after_chunk=note, enough=watch.settled)
-    return seconds()
+    return clock.seconds()
 
 
 def _info(

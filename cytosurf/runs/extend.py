@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,18 @@ from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.policies import policies_of
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
+from cytosurf.runs.session import AllSessions
 from cytosurf.runs.shards import (
     POLICIES,
     Shard,
     check_complete,
     collect,
+    seconds_of_shard,
     shard_notes,
     stopping_of,
     write_shard_note,
 )
-from cytosurf.runs.stopping import Watch
+from cytosurf.runs.stopping import DoneChunk, Watch
 
 MEASURED_SPINS = 3
 
@@ -141,9 +144,15 @@ def _add(
         seconds = spin_run(prepared, test, record, range(total), scheduler)
         changes = {"spins": total, "stop_after_exceedances": rule}
         return conclude(record, prepared.policies, seconds, changes)
-    start = time.perf_counter()
-    watch = Watch(record, prepared.policies, total)
     wanted = shard.of(total)
+    watch = Watch(record, prepared.policies, total)
+    write = partial(write_shard_note, directory, shard, total, stop_after_exceedances=rule)
+    clock = AllSessions(seconds_of_shard(directory, shard), write)
+
+    def note(chunk: DoneChunk) -> str:
+        clock.note()
+        return watch.add(chunk)
+
     spins.add_spins(
         directory,
         test,
@@ -153,10 +162,10 @@ def _add(
         # Spins that came before decide whether these are needed.
         known=range(wanted.stop) if rule else wanted,
         scheduler=scheduler,
-        after_chunk=watch.add,
+        after_chunk=note,
         enough=watch.settled,
     )
-    write_shard_note(directory, shard, total, round(time.perf_counter() - start, 3), rule)
+    write(clock.seconds())
     return None
 
 

@@ -1,13 +1,15 @@
-"""What is kept of a session of a run: its warnings, and how long each part took."""
+"""What is kept of the sessions of a run: warnings, and how long each part took."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cytosurf.errors import CytosurfWarning
+
+NOTE_SECONDS = 1.0  # how often the time that work has taken is written while it goes on
 
 
 @contextmanager
@@ -48,3 +50,30 @@ class Clock:
         start = time.perf_counter()
         yield
         self.seconds[part] = round(time.perf_counter() - start, 3)
+
+
+class AllSessions:
+    """Wall-clock seconds of work in all its sessions, this one too, killed ones too.
+
+    Parameters
+    ----------
+    before : float
+        Seconds of earlier sessions.
+    write : callable
+        Keeps the seconds of all sessions on disk.
+    """
+
+    def __init__(self, before: float, write: Callable[[float], None]) -> None:
+        self.before = before
+        self.write = write
+        self.start = self.written = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds so far."""
+        return round(self.before + time.perf_counter() - self.start, 3)
+
+    def note(self) -> None:
+        """Write the seconds so far, unless they were written a moment ago."""
+        if time.perf_counter() - self.written >= NOTE_SECONDS:
+            self.write(self.seconds())
+            self.written = time.perf_counter()

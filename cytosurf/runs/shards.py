@@ -85,11 +85,34 @@ def write_shard_note(
     seconds: float,
     stop_after_exceedances: int | None = None,
 ) -> None:
-    """Note beside the chunks how many spins all shards make, when they may stop, and the time."""
-    name = f"shard_{shard.index:04d}-{shard.n_shards:04d}.json"
+    """Note beside the chunks how many spins all shards make, when they may stop, and the time.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    shard : Shard
+        The shard.
+    n_spins : int
+        Spins of all shards together.
+    seconds : float
+        What the shard took in all its sessions.
+    stop_after_exceedances : int or None, optional
+        When spins may end early.
+    """
     note = {"n_spins": n_spins, "seconds": seconds}
     rule = {"stop_after_exceedances": stop_after_exceedances}
-    write_json(directory / FOLDER / name, note | rule)
+    write_json(_note_path(directory, shard), note | rule)
+
+
+def seconds_of_shard(directory: Path, shard: Shard) -> float:
+    """Return what a shard has taken so far, as its note says."""
+    path = _note_path(directory, shard)
+    return float(read_json(path)["seconds"]) if path.exists() else 0.0
+
+
+def _note_path(directory: Path, shard: Shard) -> Path:
+    return directory / FOLDER / f"shard_{shard.index:04d}-{shard.n_shards:04d}.json"
 
 
 def shard_notes(directory: Path) -> list[dict[str, Any]]:

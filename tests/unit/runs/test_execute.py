@@ -1,6 +1,5 @@
 """Whole runs: whatever the processes, and however often killed, the same result."""
 
-import importlib
 import os
 import signal
 import subprocess
@@ -15,13 +14,12 @@ import pytest
 from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import run_spins
-from cytosurf.runs import complete, execute, prepare, spins
+from cytosurf.runs import complete, execute, prepare, session, spins
 from cytosurf.runs.chunks import counts_of
 from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
 from tests.unit.runs.conftest import N_SPINS
 from tests.unit.runs.cortex import comparable, listing, spin_files
 
-execute_module = importlib.import_module("cytosurf.runs.execute")  # `runs.execute` is a function
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -141,7 +139,7 @@ def test_seconds_are_those_of_all_sessions(run_toy, tmp_path, monkeypatch):
     assert first > 0
     info = read_json(tmp_path / "run.json")
     write_json(tmp_path / "run.json", info | {"timings_s": {"spins": 1000.0}})
-    monkeypatch.setattr(execute_module, "NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(session, "NOTE_SECONDS", 0.0)
     seen = []
 
     def dying(*arguments):

@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from cytosurf.errors import CytosurfError, InputError
-from cytosurf.runs import read_json, spins
+from cytosurf.nulls import run_spins
+from cytosurf.runs import read_json, session, spins
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
-from cytosurf.runs.shards import Shard
+from cytosurf.runs.shards import Shard, seconds_of_shard, write_shard_note
 from tests.unit.runs.cortex import listing, spin_files, spin_tests
 
 
@@ -111,6 +112,34 @@ class TestShards:
         assert spin_tests(bare) == spin_tests(whole)
         assert record.config["spins"] == 12
         assert merge_into_run(bare, copies).results == record.results
+
+    @pytest.mark.usefixtures("one_spin_files")
+    def test_seconds_of_a_shard_add_up(self, bare, monkeypatch):
+        """Over its sessions, also one that was killed; merging adds those of all shards."""
+        parts = [Shard(i, 2) for i in (1, 2)]
+        write_shard_note(bare, parts[0], 8, 1000.0)
+        monkeypatch.setattr(session, "NOTE_SECONDS", 0.0)
+        seen = []
+
+        def dying(*arguments):
+            seen.append(seconds_of_shard(bare, parts[0]))
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return run_spins(*arguments)
+
+        monkeypatch.setattr(spins, "run_spins", dying)
+        with pytest.raises(KeyboardInterrupt):
+            add_to_run(bare, 8, shard=parts[0])
+        assert 1000 == seen[0] < seen[1] < seen[2]
+        monkeypatch.setattr(spins, "run_spins", run_spins)
+        before = seconds_of_shard(bare, parts[0])
+        for part in parts:
+            add_to_run(bare, 8, shard=part)
+        took = [seconds_of_shard(bare, part) for part in parts]
+        assert took[0] > before >= seen[2]
+        assert 0 < took[1] < 1000
+        together = merge_into_run(bare).results["spin_test"]["seconds"]
+        assert together == pytest.approx(sum(took), abs=1e-3)
 
     def test_a_folder_that_is_not_there(self, tmp_path):
         """Is not made."""
