@@ -83,7 +83,7 @@ def spin(
     directory = Path(run_dir)
     check_writable(directory)
     check_same_device(directory, device, scheduler)
-    part = Shard.parse(shard) if isinstance(shard, str) else shard
+    part = _shard(shard)
     n = _n_processes(jobs, scheduler)
     record = add_to_run(
         directory,
@@ -203,24 +203,36 @@ def forecast_spins(
     run_dir: str | Path,
     spins: int | None = None,
     *,
+    shard: str | Shard | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     device: str | None = None,
+    stop_after_exceedances: int | None = None,
 ) -> Forecast:
-    """Predict how long spins will take and how much memory, from a short measurement.
+    """Predict how long the spins that are left will take and how much memory, from a few of them.
 
     Parameters
     ----------
-    run_dir, spins, jobs, scheduler, device
+    run_dir, spins, shard, jobs, scheduler, device, stop_after_exceedances
         As for `spin`. The measurement is of this machine; a cluster counts with its workers.
 
     Returns
     -------
     Forecast
-        Nothing is written.
+        Nothing is written. Spins that stop early take less.
     """
     check_same_device(Path(run_dir), device, scheduler)
-    return forecast(Path(run_dir), spins, jobs=_n_processes(jobs, scheduler))
+    return forecast(
+        Path(run_dir),
+        spins,
+        shard=_shard(shard),
+        jobs=_n_processes(jobs, scheduler),
+        stop_after_exceedances=stop_after_exceedances,
+    )
+
+
+def _shard(shard: str | Shard | None) -> Shard | None:
+    return Shard.parse(shard) if isinstance(shard, str) else shard
 
 
 def _n_processes(jobs: int | None, scheduler: str | None) -> int | None:

@@ -44,7 +44,10 @@ def spin_command(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Measure a few spins, and say what all will take.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Measure a few spins, and say what those that are left take."
+        ),
     ] = False,
 ) -> None:
     """Add spins to a run, from any number of processes or nodes; test with all of them.
@@ -56,9 +59,16 @@ def spin_command(
     from cytosurf.spinning import forecast_spins, spin
 
     if dry_run:
-        _print_forecast(
-            forecast_spins(run_dir, spins, jobs=jobs, scheduler=scheduler, device=device)
+        expected = forecast_spins(
+            run_dir,
+            spins,
+            shard=shard,
+            jobs=jobs,
+            scheduler=scheduler,
+            device=device,
+            stop_after_exceedances=stop_after_exceedances,
         )
+        typer.echo(_what_it_takes(expected, shard))
         return
     result = spin(
         run_dir,
@@ -75,14 +85,21 @@ def spin_command(
         print_summary(result)
 
 
-def _print_forecast(forecast: Forecast) -> None:
+def _what_it_takes(forecast: Forecast, shard: str | None) -> str:
     minutes, hours = forecast.total_s / 60, forecast.total_s / 3600
     took = f"{hours:.1f} hours" if hours >= 2 else f"{minutes:.1f} minutes"
     policies = "one rotation policy" if forecast.n_policies == 1 else "both rotation policies"
-    typer.echo(
-        f"{forecast.n_spins:,} spins of {policies} on "
+    n_all = forecast.n_spins * forecast.n_policies
+    n_there = n_all - forecast.n_left
+    early = forecast.exceedances and (
+        f"less if {forecast.exceedances} exceedances end it earlier; "  # which nobody can forecast
+    )
+    return (
+        f"{f'Shard {shard}: ' if shard else ''}{forecast.n_spins:,} spins of {policies}"
+        f"{f', of which {n_there:,} of {n_all:,} are there,' if n_there else ''} on "
         f"{forecast.jobs} {'process' if forecast.jobs == 1 else 'processes'}: about {took} "
-        f"({1e3 * forecast.spin_s:.0f} ms a spin and policy, {forecast.start_s:.0f} s to start; "
+        f"({early or ''}{1e3 * forecast.spin_s:.0f} ms a spin and policy, "
+        f"{forecast.start_s:.0f} s to start; "
         f"{forecast.spins_per_hour:,.0f} spins an hour). Memory: {forecast.process_mb:,.0f} MB a "
         f"process, below {forecast.total_mb:,.0f} MB in all."
     )

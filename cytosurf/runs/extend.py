@@ -18,7 +18,7 @@ from cytosurf.errors import InputError
 from cytosurf.nulls import SpinTest, run_spins, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
-from cytosurf.runs.chunks import chunk_paths
+from cytosurf.runs.chunks import chunk_paths, named_spins
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
@@ -51,9 +51,13 @@ class Forecast:
     Attributes
     ----------
     n_spins : int
-        Spins of each rotation policy.
+        Spins of each rotation policy: all, or those of the shard.
+    n_left : int
+        Those of all policies that are not there yet.
     n_policies : int
         Number of rotation policies.
+    exceedances : int or None
+        After how many exceedances the spins end early.
     jobs : int
         Processes on this machine.
     start_s : float
@@ -65,7 +69,9 @@ class Forecast:
     """
 
     n_spins: int
+    n_left: int
     n_policies: int
+    exceedances: int | None
     jobs: int
     start_s: float
     spin_s: float
@@ -73,8 +79,8 @@ class Forecast:
 
     @property
     def total_s(self) -> float:
-        """Wall-clock time of all spins on this machine."""
-        return self.start_s + self.n_spins * self.n_policies * self.spin_s / self.jobs
+        """Wall-clock time on this machine of the spins that are left, if they do not end early."""
+        return self.start_s + self.n_left * self.spin_s / self.jobs
 
     @property
     def total_mb(self) -> float:
@@ -310,33 +316,44 @@ def _seconds(record: RunRecord) -> float:
     return float(record.info["timings_s"].get("spins", 0.0))
 
 
-def forecast(directory: Path, n_spins: int | None, *, jobs: int | None = None) -> Forecast:
-    """Predict time and memory of spins from a few of them, of which nothing is kept.
+def forecast(
+    directory: Path,
+    n_spins: int | None,
+    *,
+    shard: Shard | None = None,
+    jobs: int | None = None,
+    stop_after_exceedances: int | None = None,
+) -> Forecast:
+    """Predict time and memory of the spins that are left, from a few of which nothing is kept.
 
     Parameters
     ----------
-    directory, n_spins, jobs
+    directory, n_spins, shard, jobs, stop_after_exceedances
         As for `add_to_run`.
     """
     start = time.perf_counter()
-    prepared, test, _ = _prepare(directory, n_spins, None, jobs, None)
+    name = None if shard is None else str(shard)
+    prepared, test, _ = _prepare(directory, n_spins, name, jobs, stop_after_exceedances)
+    config, policies = prepared.config, prepared.policies
     with threadpool_limits(1):
-        run_spins(test, [0], prepared.policies[0])
+        run_spins(test, [0], policies[0])
         ready = time.perf_counter()
         # A GPU is busy with many of them alone.
-        n_measured = MEASURED_SPINS if prepared.config.device == "cpu" else spins.LARGEST_CHUNK
-        for policy in prepared.policies:
+        n_measured = MEASURED_SPINS if config.device == "cpu" else spins.LARGEST_CHUNK
+        for policy in policies:
             run_spins(test, range(1, 1 + n_measured), policy)
-    spin_s = (time.perf_counter() - ready) / (n_measured * len(prepared.policies))
+    spin_s = (time.perf_counter() - ready) / (n_measured * len(policies))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak_mb = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    wanted = range(config.spins) if shard is None else shard.of(config.spins)
     return Forecast(
-        prepared.config.spins,
-        len(prepared.policies),
-        prepared.jobs,
-        ready - start,
-        spin_s,
-        peak_mb,
+        n_spins=len(wanted),
+        n_left=sum(len(set(wanted) - named_spins(directory, policy)) for policy in policies),
+        n_policies=len(policies),
+        exceedances=config.stop_after_exceedances,
+        jobs=prepared.jobs,
+        start_s=ready - start,
+        spin_s=spin_s,
+        process_mb=peak / 2**20 if sys.platform == "darwin" else peak / 2**10,
     )
 
 

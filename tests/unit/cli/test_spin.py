@@ -30,6 +30,13 @@ def test_a_dry_run_says_what_it_will_take(cytosurf, named_toy, tmp_path):  # noq
     for words in ("10,000 spins", "2 processes", "ms a spin", "MB a process", "spins an hour"):
         assert words in said.out
     assert not (run / "spins").exists()
+    assert "are there" not in said.out
+    assert cytosurf("spin", run, "--spins", 6, "--shard", "1/2").code == 0
+    options = ("--spins", 6, "--shard", "1/1", "--stop-after-exceedances", 20, "--dry-run")
+    said = cytosurf("spin", run, *options)
+    words = "Shard 1/1: 6 spins of both rotation policies, of which 6 of 12 are there, on 1 process"
+    assert words in said.out
+    assert "less if 20 exceedances end it earlier" in said.out
 
 
 def test_bad_options(cytosurf, named_toy, tmp_path):  # noqa: F811

@@ -177,3 +177,16 @@ def test_a_forecast_keeps_nothing(bare):
     work = 1000 * 2 * expected.spin_s / 2
     assert expected.total_s == pytest.approx(expected.start_s + work)
     assert expected.spins_per_hour == pytest.approx(3600 * 1000 / work)
+
+
+def test_a_forecast_is_of_what_is_left(bare):
+    """Of the shard, less the spins that are there; that it may stop earlier is told."""
+    add_to_run(bare, 12, shard=Shard(1, 3))
+    all_of_it = forecast(bare, 12, jobs=1)
+    assert (all_of_it.n_spins, all_of_it.n_left, all_of_it.exceedances) == (12, 2 * 8, None)
+    part = forecast(bare, 12, shard=Shard(2, 2), jobs=1, stop_after_exceedances=3)
+    assert (part.n_spins, part.n_left, part.exceedances) == (6, 2 * 6, 3)
+    assert part.total_s == pytest.approx(part.start_s + 2 * 6 * part.spin_s)
+    done = forecast(bare, 12, shard=Shard(1, 3))
+    assert done.n_left == 0
+    assert done.total_s == done.start_s
