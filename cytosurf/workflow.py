@@ -231,7 +231,7 @@ def decode(
     --------
     >>> import cytosurf
     >>> result = cytosurf.decode("t1wt2w", spins=0)  # doctest: +SKIP
-    >>> result.scores[["feature_set", "macro_f1_mean"]]  # doctest: +SKIP
+    >>> result.scores[["features", "macro_f1_mean"]]  # doctest: +SKIP
     >>> result.map("prediction")  # doctest: +SKIP
     """
     feature_list, targets = listed(features), listed(target)

@@ -118,7 +118,7 @@ def per_class_figure(record: RunRecord, limit: int = 4) -> Figure:
     """
     table = per_class_table(record)
     shown = detailed_sets(record, limit)
-    scores = table.pivot_table(index="key", columns="feature_set", values="f1", sort=False)
+    scores = table.pivot_table(index="key", columns="features", values="f1", sort=False)
     classes = table.drop_duplicates("key").set_index("key")
     order = scores[shown[0]].sort_values(ascending=False, kind="stable").index
     values = scores.loc[order, shown].to_numpy()

@@ -156,7 +156,7 @@ def _cells(record: RunRecord) -> str:
 def _recall(record: RunRecord, name: str) -> str:
     """Say of which class most is found, and of which least."""
     table = per_class_table(record)
-    found = table[(table["feature_set"] == name) & (table["n_vertices"] > 0)]
+    found = table[(table["features"] == name) & (table["n_vertices"] > 0)]
     rows = found.sort_values("recall", kind="stable").to_dict("records")
     worst, best = rows[0], rows[-1]
     return (

@@ -62,7 +62,7 @@ def scores(record: RunRecord) -> PageTable:
             position = f"{row['position_set']}: {beside}"
         rows.append(
             (
-                row["feature_set"],
+                row["features"],
                 row["role"],
                 str(row["n_features"]),
                 _mean_sd(row["macro_f1_mean"], row["macro_f1_sd"]),
@@ -82,7 +82,7 @@ def scores(record: RunRecord) -> PageTable:
             *("Pooled macro-F1", "95 % interval", "Balanced accuracy", "MCC", "Log-loss"),
         ),
         tuple(rows),
-        frozenset(i for i, row in enumerate(table) if row["feature_set"] == features),
+        frozenset(i for i, row in enumerate(table) if row["features"] == features),
         frozenset({0, 1, 4}),
     )
 
@@ -121,8 +121,8 @@ def per_class(record: RunRecord) -> PageTable:
     there = [name for name in feature_sets(record) if name in record.counts]
     shown = there if len(there) <= _WIDEST else detailed_sets(record, _WIDEST)
     others = "" if shown == there else f" All {len(there)} feature sets are in per_class.tsv."
-    scores_of = {(row["key"], row["feature_set"]): row["f1"] for row in table.to_dict("records")}
-    first = table[table["feature_set"] == shown[0]].to_dict("records")
+    scores_of = {(row["key"], row["features"]): row["f1"] for row in table.to_dict("records")}
+    first = table[table["features"] == shown[0]].to_dict("records")
     rows = [
         (
             display_name(row["name"]),

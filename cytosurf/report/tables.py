@@ -42,7 +42,7 @@ def scores_table(record: RunRecord) -> pd.DataFrame:
         position = matched_position(record, name)
         beside = record.results["feature_sets"][position] if position else {}
         row = {
-            "feature_set": name,
+            "features": name,
             "role": role(record, name),
             "n_features": entry["n_features"],
             "macro_f1_mean": macro["mean"],
@@ -123,7 +123,7 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
         One row per feature set and class, with the class's key, name, number of tested
         vertices, F1, precision (0 where the class is never predicted) and recall.
     """
-    columns = ["feature_set", "key", "name", "n_vertices", "f1", "precision", "recall"]
+    columns = ["features", "key", "name", "n_vertices", "f1", "precision", "recall"]
     parts = []
     for name in feature_sets(record):
         if name not in record.counts:
@@ -133,7 +133,7 @@ def per_class_table(record: RunRecord) -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "feature_set": name,
+                    "features": name,
                     "key": np.asarray(record.labels),
                     "name": list(record.label_names),
                     "n_vertices": truth,

@@ -254,7 +254,7 @@ def test_the_report_needs_no_network(run_dir):
 def test_the_result_in_python(run_dir):
     """The run directory opens as tables and nilearn images."""
     made = Decoding(load_run(run_dir))
-    assert list(made.scores["feature_set"]) == SETS
+    assert list(made.scores["features"]) == SETS
     image = made.map("prediction", "coordinates")
     assert isinstance(image, SurfaceImage)
     assert image.shape == (64984,)

@@ -80,7 +80,7 @@ def test_tables_are_pandas(result):
     for table in (result.scores, result.differences, result.per_class, result.spin_test):
         assert isinstance(table, pd.DataFrame)
         assert len(table)
-    scores = result.scores.set_index("feature_set")
+    scores = result.scores.set_index("features")
     assert set(scores.index) == set(entries)
     for name, entry in entries.items():
         assert scores.loc[name, "macro_f1_mean"] == entry["macro_f1"]["mean"]

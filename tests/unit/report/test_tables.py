@@ -18,7 +18,7 @@ from tests.unit.report.records import one_fold, toy_record
 
 def test_scores_have_position_of_the_same_size_beside_them(record):
     """One row per set; the matched baseline's score stands in the row of the features."""
-    table = scores_table(record).set_index("feature_set")
+    table = scores_table(record).set_index("features")
     sets = record.results["feature_sets"]
     assert list(table.index) == ["stain", "coordinates", "harmonics:8", "prior"]
     assert table.loc["stain", "position_set"] == "harmonics:8"
@@ -83,7 +83,7 @@ def test_per_class_scores_equal_those_of_scikit_learn(record):
     table = per_class_table(record)
     analysed = record.truth > 0
     for name, prediction in record.prediction.items():
-        rows = table[table["feature_set"] == name]
+        rows = table[table["features"] == name]
         pair = (record.truth[analysed], prediction[analysed])
         for column, score in (
             ("f1", f1_score),
