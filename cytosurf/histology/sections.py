@@ -271,6 +271,8 @@ def _open_zarr(opened: Any) -> tuple[Any, float | None]:
     attributes = dict(opened.attrs)
     attributes = attributes.get("ome", attributes)
     if "multiscales" not in attributes:
+        if not hasattr(opened, "shape"):
+            raise ValueError("a group without `multiscales`")
         return opened, attributes.get("pixel_um")
     scales = attributes["multiscales"][0]
     level = scales["datasets"][0]
@@ -304,6 +306,9 @@ def _read_table(points: Path) -> pd.DataFrame:
     if missing or table.empty:
         found = f"no column {', '.join(missing)}" if missing else "no row"
         raise InputError(str(points), found, f"columns {', '.join(COLUMNS)}, a row per patch")
+    if table["image"].isna().any():
+        row = int(np.flatnonzero(table["image"].isna())[0])
+        raise InputError(str(points), f"no image in row {row}", "the name of a file in all rows")
     return table
 
 

@@ -90,7 +90,7 @@ def train(
     out : path-like
         Run directory, new or begun with the same configuration. Checkpoints, workers and the
         interval of logging may differ; so may the number of steps, if the learning rate is
-        constant.
+        constant and no more than that are done.
     on_record : callable, optional
         Called with each record of ``metrics.jsonl`` when it is written.
 

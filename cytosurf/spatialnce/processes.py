@@ -57,14 +57,14 @@ def first_does(action: Callable[[], None], rank: int, device: torch.device) -> N
 
     Raises
     ------
-    InputError
-        What the action raised; in the other processes, that it did.
+    Exception
+        What the action raised; in the other processes an `InputError` that it did.
     """
-    refusal = None
+    refusal: Exception | None = None
     if rank == 0:
         try:
             action()
-        except InputError as error:
+        except Exception as error:
             refusal = error
     if anywhere(refusal is not None, device):
         raise refusal or InputError("training", "a refusal by the first process", "its consent")

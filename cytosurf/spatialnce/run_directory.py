@@ -3,7 +3,7 @@
 ::
 
     RUN_DIR/
-        config.yaml     resolved configuration
+        config.yaml     resolved configuration, of the last session
         run.json        versions, data, machine, and a line for each session
         metrics.jsonl   loss, learning rate, gradient, positives, speed, memory
         checkpoints/    step-00000500, ...
@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import torch
 from cytosurf.compute.files import write_text
 from cytosurf.compute.versions import installed_versions
 from cytosurf.errors import InputError
+from cytosurf.spatialnce.checkpoint import checkpoint_step, checkpoints
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.config_files import config_text, read_config
 from cytosurf.spatialnce.sources import provenance
@@ -38,25 +40,64 @@ def claim(directory: Path, config: TrainConfig) -> None:
     Raises
     ------
     InputError
-        If the directory holds the training of another configuration, or something else.
+        If the directory holds the training of another configuration, more updates than are asked
+        for, or something else; or if nothing can be written there.
     """
+    make_directory(directory)
     path = directory / CONFIG
     if not path.exists():
-        if directory.exists() and any(directory.iterdir()):
+        if any(directory.iterdir()):
             raise InputError(
                 f"--out {directory}", "a folder of something else", "a new or empty folder"
             )
         write_text(path, config_text(config))
         return
-    before, now = read_config(path).identity(), config.identity()
-    if config.schedule.name == "constant":  # then the rate does not depend on their number
-        before["steps"] = now["steps"]
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
+    before = read_config(path)
+    _check_same(directory, before, config)
+    done = max(map(checkpoint_step, checkpoints(directory / CHECKPOINTS)), default=0)
+    if config.steps < done:
+        raise InputError(
+            "steps",
+            f"{config.steps} where {done} are done in {directory}",
+            f"{done} or more",
+            "Choose another --out, or use one of its checkpoints.",
+        )
+    if config != before:
+        write_text(path, config_text(config))
+
+
+def make_directory(directory: Path) -> None:
+    """Make a folder if it is not there, and a file in it, which is removed.
+
+    Raises
+    ------
+    InputError
+        Where that cannot be.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {directory}",
+            f"a place that cannot be written ({error.strerror})",
+            "a folder that can be written",
+            "Choose another --out.",
+        ) from None
+
+
+def _check_same(directory: Path, before: TrainConfig, now: TrainConfig) -> None:
+    """Raise unless two configurations are of the same training."""
+    old, new = before.identity(), now.identity()
+    if now.schedule.name == "constant":  # then the rate does not depend on their number
+        old["steps"] = new["steps"]
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
             raise InputError(
                 f"--out {directory}",
-                f"a training with {name} = {before.get(name)}",
-                f"one with {name} = {now.get(name)}",
+                f"a training with {name} = {old.get(name)}",
+                f"one with {name} = {new.get(name)}",
                 "Choose another --out, or delete the directory.",
             )
 

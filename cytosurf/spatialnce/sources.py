@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ from cytosurf.spatialnce.config import (
 
 SAMPLED_PIXELS = 2**26  # for the mean and SD of grey values
 MAX_SAMPLED_PATCHES = 4096
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError),
+    *(zipfile.BadZipFile, zlib.error),  # cut off
+)
 
 
 def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
@@ -206,7 +212,7 @@ def _excluded_ids(config: SubsetConfig) -> npt.NDArray[np.int64]:
     try:
         with np.load(str(path), allow_pickle=False) as stored:
             ids: npt.NDArray[np.int64] = stored["ids"]
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except UNREADABLE as error:
         raise InputError(
             "subset.exclude", f"{path}: {type(error).__name__}", "an npz file with `ids`"
         ) from None

@@ -95,6 +95,7 @@ def test_what_is_open_stays_in_its_process(folder):
         ("a.tif,-1,80,1,2,3\n", {}, "outside the image"),
         ("none.tif,1,1,1,2,3\n", {}, "no such file"),
         ("a.tif,x,80,1,2,3\n", {}, "no number in row 0"),
+        ("a.tif,100,80,1,2,3\n,100,80,1,2,3\n", {}, "no image in row 1"),
         ("", {}, "no row"),
     ],
 )
@@ -108,9 +109,34 @@ def test_files_that_are_no_grey_image_are_refused(folder):
     """Colour, and what is no image."""
     tifffile.imwrite(folder / "rgb.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
     (folder / "cut.tif").write_bytes((folder / "a.tif").read_bytes()[:6])
-    for name, words in (("rgb.tif", "one grey channel"), ("cut.tif", "no readable section")):
+    zarr.open_group(str(folder / "group.zarr"), mode="w")
+    for name, words in (
+        ("rgb.tif", "one grey channel"),
+        ("cut.tif", "no readable section"),
+        ("group.zarr", "a group without `multiscales`"),
+    ):
         with pytest.raises(InputError, match=words):
             open_section(folder / name)
+
+
+@pytest.mark.parametrize("name", ["e.tif", "c.zarr"])
+def test_tiles_that_cannot_be_decoded_are_refused(folder, name):
+    """Found when they are read: the head of the file is whole."""
+    tifffile.imwrite(folder / "e.tif", IMAGE, tile=(32, 32), compression="zlib")
+    source = source_of(folder, f"{name},100,80,1,2,3\n", pixel_um=2.0)
+    if name == "e.tif":
+        with tifffile.TiffFile(folder / name) as tiff:
+            spans = zip(tiff.pages[0].dataoffsets, tiff.pages[0].databytecounts, strict=True)
+        with (folder / name).open("r+b") as stream:
+            for offset, count in spans:
+                stream.seek(offset)
+                stream.write(bytes(count))
+    else:
+        for chunk in (folder / name / "c").rglob("*"):
+            if chunk.is_file():
+                chunk.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"tiles that cannot be decoded near row 40, column 50"):
+        source.read(np.array([0]))
 
 
 def test_a_table_without_a_column_is_refused(folder):

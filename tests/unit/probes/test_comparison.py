@@ -176,6 +176,9 @@ def test_bad_input_is_refused_before_anything_is_written(done, tmp_path):
         with pytest.raises(InputError, match=words):
             compare_models(config, out, models=models, protocol=protocol)
         assert not out.exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="a place that cannot be written"):
+        compare_models(options(path), tmp_path / "file", protocol=PROTOCOL)
     out.mkdir()
     (out / "other.txt").write_text("")
     with pytest.raises(InputError, match="not empty"):

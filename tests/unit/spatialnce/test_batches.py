@@ -75,6 +75,15 @@ def test_a_subset_that_excludes_nothing_is_refused(patches, tmp_path, ids, words
         training_part(open_source(make_config(options(patches)).source), subset)
 
 
+def test_a_list_of_ids_that_was_cut_off_is_refused(patches, tmp_path):
+    """As a copy that was not finished."""
+    path = tmp_path / "test.npz"
+    np.savez(path, ids=np.arange(9))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"subset\.exclude: found .*test\.npz: BadZipFile"):
+        training_part(open_source(make_config(options(patches)).source), SubsetConfig(exclude=path))
+
+
 def test_grey_statistics_are_mean_and_sd_of_each_channel(patches):
     """Over all patches here; a constant channel is not divided by 0."""
     source = open_source(make_config(options(patches)).source)

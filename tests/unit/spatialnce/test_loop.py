@@ -17,6 +17,7 @@ import torch
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.spatialnce import loop, step
 from cytosurf.spatialnce.checkpoint import Progress, checkpoints
+from cytosurf.spatialnce.config_files import read_config
 from cytosurf.spatialnce.loop import TrainingFailedError, train
 from cytosurf.spatialnce.loss import spatial_nce
 from cytosurf.spatialnce.run_directory import commit
@@ -136,6 +137,27 @@ def test_a_constant_rate_allows_more_steps_later(patches, tmp_path):
     train(options(patches, steps=2), tmp_path / "cosine")
     with pytest.raises(InputError, match=r"steps = 2; expected one with steps = 6"):
         train(options(patches), tmp_path / "cosine")
+
+
+def test_the_number_of_steps_may_grow_and_not_shrink(patches, tmp_path):
+    """What is recorded of a training agrees with its weights."""
+    asked, run = options(patches, schedule={"name": "constant"}), tmp_path / "run"
+    train({**asked, "steps": 4}, run)
+    train({**asked, "steps": 5}, run)
+    assert read_config(run / "config.yaml").steps == 5
+    described = (run / "model" / "config.json").read_bytes()
+    with pytest.raises(InputError, match=r"steps: found 2 where 5 are done.*expected 5 or more"):
+        train({**asked, "steps": 2}, run)
+    assert (run / "model" / "config.json").read_bytes() == described
+    assert read_config(run / "config.yaml").steps == 5
+
+
+@pytest.mark.parametrize("name", ["file", "file/run"])
+def test_a_place_that_cannot_be_written_is_refused(patches, tmp_path, name):
+    """A file is in the way."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="a place that cannot be written"):
+        train(options(patches), tmp_path / name)
 
 
 def test_another_configuration_or_another_folder_is_refused(patches, whole, tmp_path):
