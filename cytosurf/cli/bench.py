@@ -196,6 +196,8 @@ def train_command(
 ) -> None:
     """Patches per second of a training, and where the time of a step goes.
 
+    Under torchrun all processes take part, and the first one speaks.
+
     Example: cytosurf bench train pipelines/spatialnce_bigbrain/config.yaml
     """
     import json
@@ -207,7 +209,8 @@ def train_command(
 
     with naming_options(("steps",)):
         outcome = bench_train(read_config(config, changes), steps=steps)
-    typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())
+    if outcome.process == 0:
+        typer.echo(json.dumps(outcome.to_dict(), indent=2) if as_json else outcome.table())
 
 
 @app.command("loss")

@@ -31,7 +31,13 @@ from cytosurf.spatialnce.checkpoint import (
 from cytosurf.spatialnce.config import TrainConfig
 from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.gather import gather_rows, ranks_of
-from cytosurf.spatialnce.metrics import MetricsFile, Phases, TensorBoard, peak_memory_mb
+from cytosurf.spatialnce.metrics import (
+    MetricsFile,
+    Phases,
+    TensorBoard,
+    peak_memory_mb,
+    summary_writer,
+)
 from cytosurf.spatialnce.model import description, new_model
 from cytosurf.spatialnce.processes import (
     distributed,
@@ -134,6 +140,8 @@ class _Trainer:
     ) -> None:
         self.config, self.directory, self.device = config, directory, device
         self.on_record = on_record
+        if config.tensorboard:
+            summary_writer()  # raises, on every process, where it is missing
         self.ranks = ranks_of()
         source = training_source(config)
         self.surface = surface_of(config.loss.surface, source.space, device)

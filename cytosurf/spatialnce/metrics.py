@@ -63,16 +63,7 @@ class TensorBoard:
     """
 
     def __init__(self, directory: Path, from_step: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise InputError(
-                "tensorboard",
-                "true without that package",
-                "it installed",
-                "pip install tensorboard",
-            ) from None
-        self._writer: Any = SummaryWriter(directory / "tensorboard", purge_step=from_step + 1)
+        self._writer = summary_writer()(directory / "tensorboard", purge_step=from_step + 1)
 
     def add(self, record: dict[str, Any]) -> None:
         """Write each number of a record at its step."""
@@ -80,6 +71,23 @@ class TensorBoard:
             if name != "step":
                 self._writer.add_scalar(name, value, record["step"])
         self._writer.flush()
+
+
+def summary_writer() -> Any:
+    """Return the class of TensorBoard that writes.
+
+    Raises
+    ------
+    InputError
+        If TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise InputError(
+            "tensorboard", "true without that package", "it installed", "pip install tensorboard"
+        ) from None
+    return SummaryWriter
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

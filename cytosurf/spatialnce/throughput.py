@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,8 +31,8 @@ class Throughput:
         Of all processes together.
     seconds : dict of str to float
         Of each part of a step in this process: waiting for data, forward, loss (with gathering),
-        backward (with averaging gradients), and the optimiser's step. With chunks, forward to
-        backward are one part.
+        backward (with averaging gradients), the optimiser's step, and all that is between them.
+        With chunks, forward to backward are one part.
     read_seconds, augment_seconds : float
         Of a worker for each batch; part of the waiting where there are no workers.
     memory_mb : float
@@ -44,6 +45,8 @@ class Throughput:
         Of encoder and projection.
     steps : int
         Measured, after two that were not.
+    process : int
+        Which of the processes this is, from 0.
     """
 
     patches_per_second: float
@@ -57,6 +60,7 @@ class Throughput:
     device: str
     n_parameters: int
     steps: int
+    process: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it, for JSON."""
@@ -109,22 +113,25 @@ def bench_train(config: TrainConfig, *, steps: int = 10, warmup: int = 2) -> Thr
         optimiser = optimiser_of(config, plain)
         model = distributed(plain, device, ranks.size)
         phases = Phases(device, exact=True)
-        read = augment = 0.0
+        read = augment = start = 0.0
         source_of_batches = batches(
             StepBatches(config, ranks.index, ranks.size, source), 0, warmup + steps
         )
         for step in range(warmup + steps):
             if step == warmup:
                 phases.take()
+                start = time.perf_counter()
                 read = augment = 0.0
             with phases("wait"):
                 batch = next(source_of_batches)
             update(model, optimiser, batch, step, config, phases, surface)
             read, augment = read + batch.read_s, augment + batch.augment_s
-        seconds = {name: total / steps for name, total in phases.take().items()}
+        whole, parts = time.perf_counter() - start, phases.take()
+        seconds = {name: parts[name] / steps for name in PHASES if name in parts}
+        seconds["other"] = (whole - sum(parts.values())) / steps
         return Throughput(
-            patches_per_second=config.batch.size / sum(seconds.values()),
-            seconds={name: seconds[name] for name in PHASES if name in seconds},
+            patches_per_second=config.batch.size * steps / whole,
+            seconds=seconds,
             read_seconds=read / steps,
             augment_seconds=augment / steps,
             memory_mb=peak_memory_mb(device),
@@ -134,4 +141,5 @@ def bench_train(config: TrainConfig, *, steps: int = 10, warmup: int = 2) -> Thr
             device=device_name(device),
             n_parameters=sum(p.numel() for p in plain.parameters()),
             steps=steps,
+            process=ranks.index,
         )

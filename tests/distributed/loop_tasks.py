@@ -26,6 +26,22 @@ def refusal(options, out, apart=False):
     return "no refusal"
 
 
+def command(*arguments):
+    """Return what a command prints."""
+    import io
+    import sys
+    from contextlib import redirect_stdout, suppress
+    from unittest import mock
+
+    from cytosurf.cli import main
+
+    said = io.StringIO()
+    asked = mock.patch.object(sys, "argv", ["cytosurf", *arguments])
+    with asked, redirect_stdout(said), suppress(SystemExit):
+        main()
+    return said.getvalue()
+
+
 def stop(options, out, rank, number):
     """Train, and ask one process to stop after an update."""
     import os

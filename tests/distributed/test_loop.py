@@ -1,7 +1,10 @@
 """The training loop over four gloo processes is that of one."""
 
+import json
+
 import numpy as np
 import pytest
+import yaml
 from safetensors.torch import load_file
 
 from cytosurf.spatialnce.loop import train
@@ -30,6 +33,14 @@ def test_four_processes_train_what_one_trains(world, patches, tmp_path):
     train(options(patches), tmp_path / "one")
     ended = world.call(loop_tasks.train, options(patches), tmp_path / "four")
     assert ended == [(True, 6, rank) for rank in range(4)]
+    assert_close(tmp_path / "four", tmp_path / "one")
+
+
+def test_one_patch_on_each_process_trains(world, patches, tmp_path):
+    """Statistics of normalisation and negatives are those of all."""
+    asked = options(patches, steps=2, batch={"size": 4}, loss={"kind": "simclr"})
+    train(asked, tmp_path / "one")
+    world.call(loop_tasks.train, asked, tmp_path / "four")
     assert_close(tmp_path / "four", tmp_path / "one")
 
 
@@ -67,6 +78,16 @@ def test_processes_that_do_not_share_their_folder_are_refused(world, patches, tm
     asked = options(patches, schedule={"name": "constant"})
     for message in world.call(loop_tasks.refusal, asked, tmp_path, True):
         assert "checkpoints of the steps 2, 0, 0, 0 on different processes" in message
+
+
+def test_a_benchmark_speaks_once(world, patches, tmp_path):
+    """The first process, for all."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(options(patches)))
+    asked = ("bench", "train", str(path), "--steps", "1", "--json")
+    first, *others = world.call(loop_tasks.command, *asked)
+    assert json.loads(first)["processes"] == 4
+    assert others == ["", "", ""]
 
 
 def test_processes_that_cannot_share_a_batch_are_refused(world, patches, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 import yaml
@@ -65,8 +66,25 @@ def test_bench_train_shows_where_the_time_goes(cytosurf, config):
     assert "backward" in table.out
     found = json.loads(cytosurf("bench", "train", config, "--steps", 2, "--json").out)
     assert found["patches_per_second"] > 0
-    assert found["seconds"].keys() == {"wait", "forward", "loss", "backward", "step"}
+    assert found["seconds"].keys() == {"wait", "forward", "loss", "backward", "step", "other"}
     assert (found["processes"], found["batch_size"], found["steps"]) == (1, 16, 2)
+
+
+def test_bench_train_counts_the_whole_step(cytosurf, config, monkeypatch):
+    """Also what is in none of its parts."""
+    from cytosurf.spatialnce import step
+
+    rate = step.rate
+
+    def slow(*arguments):
+        time.sleep(0.1)
+        return rate(*arguments)
+
+    monkeypatch.setattr(step, "rate", slow)
+    found = json.loads(cytosurf("bench", "train", config, "--steps", 1, "--json").out)
+    assert found["patches_per_second"] < 16 / 0.1
+    assert found["seconds"]["other"] >= 0.1
+    assert sum(found["seconds"].values()) == pytest.approx(16 / found["patches_per_second"])
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,14 @@ def test_the_record_says_what_was_asked_for(whole):
     assert [len(value) for value in run["data"].values()] == [64]
 
 
+def test_a_missing_tensorboard_is_found_before_anything_is_written(patches, tmp_path, monkeypatch):
+    """By every process, for none of them waits for another before it."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match="pip install tensorboard"):
+        train(options(patches, tensorboard=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_fewer_patches_than_a_batch_are_refused(patches, tmp_path):
     """Before anything is written."""
     with pytest.raises(InputError, match="64 with 48 patches"):
