@@ -8,7 +8,10 @@ alone and ends with exit code 2 for `InputError`, 1 for every other `CytosurfErr
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of a disk, of a quota
 
 
 class CytosurfError(Exception):
@@ -53,6 +56,26 @@ class MissingDataError(InputError):
 
 class DownloadError(CytosurfError):
     """A download failed for good: every address was tried, and retried."""
+
+
+class WriteError(CytosurfError, OSError):
+    """A file cannot be written: the disk or a quota is full, or the place may not be written to.
+
+    Parameters
+    ----------
+    errno : int or None
+        Number of the error of the operating system.
+    strerror : str
+        What the operating system says.
+    filename : str
+        The file.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename}: cannot be written ({self.strerror}). Nothing is half-written, and "
+            "what is finished stays: make room or mend the place, and the same command goes on."
+        )
 
 
 class CytosurfWarning(UserWarning):

@@ -22,7 +22,7 @@ from cytosurf.cli.probe import probe_command
 from cytosurf.cli.report import report_command
 from cytosurf.cli.spin import spin_command
 from cytosurf.cli.train import train_command
-from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
+from cytosurf.errors import FULL, CytosurfError, CytosurfWarning, InputError, WriteError
 
 INTERRUPTED = 130  # typer's exit code for Ctrl-C
 
@@ -78,6 +78,12 @@ def main() -> None:
         sys.exit(2)
     except CytosurfError as error:
         typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:  # of a library that writes files of its own
+        if error.errno not in FULL:
+            raise
+        full = WriteError(error.errno, error.strerror, str(error.filename or "a file"))
+        typer.echo(f"Error: {full}", err=True)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:

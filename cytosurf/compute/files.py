@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.errors import InputError
+from cytosurf.errors import FULL, InputError, WriteError
 
 
 @contextmanager
@@ -34,20 +34,50 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     pathlib.Path
         The temporary path to write to.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full, or the file cannot be written for another reason.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{final.name}", dir=final.parent)
-    os.close(handle)
+    with writing(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{final.name}", dir=final.parent)
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(final)
+        with writing(final, files=(temporary, final)):
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path, *, files: tuple[Path, ...] = ()) -> Iterator[None]:
+    """Turn what the operating system refuses in the block into a `WriteError` about `path`.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is written in the block.
+    files : tuple of Path, optional
+        Where the block does more than writing: an error that names another file than these (one
+        that is read, say) passes, unless the disk is full.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        of_another = error.filename is not None and str(error.filename) not in map(str, files)
+        if files and of_another and error.errno not in FULL:
+            raise
+        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:

@@ -135,7 +135,8 @@ def cached_moments(
         write_npz(path, moments=moments, sha256=arrays_sha256({"moments": moments}))
     except OSError as error:
         warnings.warn(
-            f"{folder}: disc moments cannot be kept there ({error}); they are computed each time.",
+            f"{folder}: disc moments cannot be kept there ({error.strerror}); "
+            "they are computed each time.",
             CytosurfWarning,
             stacklevel=2,
         )

@@ -229,7 +229,8 @@ def cached_grid(
             np.save(stream, taken, allow_pickle=False)
     except OSError as error:
         warnings.warn(
-            f"{folder}: profile grids cannot be kept there ({error}); they are computed each time.",
+            f"{folder}: profile grids cannot be kept there ({error.strerror}); "
+            "they are computed each time.",
             CytosurfWarning,
             stacklevel=2,
         )

@@ -20,8 +20,8 @@ ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
 def check_writable(directory: Path) -> None:
     """Raise `InputError` unless files can be made in `directory` or where it will be.
 
-    Tried with a file rather than asked of the permissions, which do not know of full or read-only
-    file systems.
+    Tried with a file of some bytes rather than asked of the permissions, which do not know of full
+    or read-only file systems.
 
     Parameters
     ----------
@@ -33,14 +33,15 @@ def check_writable(directory: Path) -> None:
         existing = next(p for p in (directory, *directory.absolute().parents) if p.exists())
         if not existing.is_dir():
             raise NotADirectoryError
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(4096))
+            file.flush()
     except OSError as error:
         raise InputError(
             f"--out {directory}",
             f"a place that cannot be written ({error.strerror or 'not a folder'}: {existing})",
             "a folder that can be written",
-            "Choose another one with --out.",
+            "Choose another one with --out, or make room.",
         ) from None
 
 

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cytosurf.compute.files import writing
 from cytosurf.errors import InputError
 
 PREFIX = ".lock"
@@ -49,9 +50,12 @@ def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
     ------
     InputError
         If another process is at work, with its host and number.
+    WriteError
+        If the disk is full.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / _name(shard)
+    with writing(path):
+        directory.mkdir(parents=True, exist_ok=True)
     check_unlocked(directory, shard)
     if not _create(path):
         raise _refusal(directory, path)
@@ -88,9 +92,10 @@ def check_unlocked(directory: Path, shard: str | None = None, *, but: Path | Non
     for path in sorted(directory.glob(f"{PREFIX}*")):
         if path == but or (shard is not None and path.name not in conflicting):
             continue
-        if _is_held(path, directory):
-            raise _refusal(directory, path)
-        _remove(path)
+        with writing(path):
+            if _is_held(path, directory):
+                raise _refusal(directory, path)
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -120,6 +125,11 @@ def _create(path: Path) -> bool:
         "since": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "directory": path.parent.stat().st_ino,
     }
+    with writing(path):
+        return _link(path, content)
+
+
+def _link(path: Path, content: dict[str, Any]) -> bool:
     handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

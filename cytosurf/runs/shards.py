@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import atomic_path
+from cytosurf.compute.files import write_bytes
 from cytosurf.errors import InputError
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs.chunks import (
@@ -186,12 +185,10 @@ def collect(directory: Path, other: Path, run: str) -> int:
             _check_equal_where_both(directory, policy, path)
             target = directory / FOLDER / path.name
             if not target.exists():
-                with atomic_path(target) as temporary:
-                    shutil.copyfile(path, temporary)
+                write_bytes(target, path.read_bytes())
                 copied += 1
     for path in (other / FOLDER).glob("shard_*.json"):
-        with atomic_path(directory / FOLDER / path.name) as temporary:
-            shutil.copyfile(path, temporary)
+        write_bytes(directory / FOLDER / path.name, path.read_bytes())
     return copied
 
 

@@ -6,7 +6,6 @@ no file holds yet, and the result does not depend on chunk size or number of pro
 
 from __future__ import annotations
 
-import errno
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from cytosurf.compute.files import write_bytes
 from cytosurf.compute.pool import run_tasks
 from cytosurf.compute.progress import Progress
 from cytosurf.decoding.fitters import BatchFitter
-from cytosurf.errors import CytosurfError, CytosurfWarning
+from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinChunk, SpinTest, fold_mean_macro_f1, run_spins
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs.chunks import (
@@ -88,7 +87,7 @@ def add_spins(
     ------
     InputError
         If a chunk that is there is of another run (``test.run``).
-    CytosurfError
+    WriteError
         If the disk is full; what is finished stays.
 
     Warns
@@ -106,19 +105,11 @@ def add_spins(
         tasks += [(policy, run) for run in _runs(missing, size)]
     tasks.sort(key=lambda task: task[1][0])
     with Progress("Spins", sum(len(task[1]) for task in tasks), "spins") as bar:
-        try:
-            wanted = _UntilEnough(tasks, enough)
-            for chunk in _done_chunks(directory, test, wanted, jobs, scheduler):
-                bar.advance(len(chunk.statistic), after_chunk(chunk))
-                if scheduler is not None and enough():
-                    break
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise CytosurfError(
-                f"{directory}: no space left on the disk. The spins that are finished are safe: "
-                "make room, and the same command goes on from there."
-            ) from None
+        wanted = _UntilEnough(tasks, enough)
+        for chunk in _done_chunks(directory, test, wanted, jobs, scheduler):
+            bar.advance(len(chunk.statistic), after_chunk(chunk))
+            if scheduler is not None and enough():
+                break
 
 
 class _UntilEnough(Sequence[Chunk]):

@@ -100,7 +100,7 @@ def cached_weights(
         write_npz(path, weights=weights.data, columns=weights.indices, starts=weights.indptr)
     except OSError as error:
         warnings.warn(
-            f"{folder}: resampling weights cannot be kept there ({error}); "
+            f"{folder}: resampling weights cannot be kept there ({error.strerror}); "
             "they are computed each time.",
             CytosurfWarning,
             stacklevel=2,

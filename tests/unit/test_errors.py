@@ -1,6 +1,7 @@
 """Errors say where, what, what instead and what to do, and survive the way between processes."""
 
 import pickle
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from cytosurf.errors import (
     DownloadError,
     InputError,
     MissingDataError,
+    WriteError,
     unknown_name,
 )
 
@@ -82,3 +84,12 @@ class TestUnknownName:
     def test_suggests_nothing_that_is_far_off(self, name):
         """A wild guess would not help."""
         assert unknown_name("x", name, ["coordinates", "hist"]).way_out == ""
+
+
+def test_a_file_that_cannot_be_written():
+    """Is named with what the system says, and how to go on; also from a worker process."""
+    error = pickle.loads(pickle.dumps(WriteError(28, "No space left on device", "run/a.npz")))
+    assert isinstance(error, CytosurfError)
+    assert isinstance(error, OSError)
+    assert (error.errno, error.filename) == (28, "run/a.npz")
+    assert re.fullmatch(r"run/a\.npz: cannot be written \(No space.*command goes on\.", str(error))

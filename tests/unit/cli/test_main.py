@@ -1,5 +1,7 @@
 """The program as a whole: exit codes 0, 1 and 2, one message for each error, own warnings alone."""
 
+import errno
+import re
 import sys
 import warnings
 
@@ -7,7 +9,13 @@ import pytest
 
 import cytosurf as package
 from cytosurf import workflow
-from cytosurf.errors import CytosurfWarning, DownloadError, InputError, MissingDataError
+from cytosurf.errors import (
+    CytosurfWarning,
+    DownloadError,
+    InputError,
+    MissingDataError,
+    WriteError,
+)
 
 
 def failing(monkeypatch, error):
@@ -74,6 +82,19 @@ def test_a_failed_run_ends_with_1(cytosurf, monkeypatch):
     """A download that fails for good is no fault of the input."""
     failing(monkeypatch, DownloadError("yeo: every address failed"))
     assert cytosurf("decode") == (1, "", "Error: yeo: every address failed\n")
+
+
+@pytest.mark.parametrize("kind", [OSError, WriteError])
+def test_a_full_disk_ends_with_1_and_says_how_to_go_on(cytosurf, monkeypatch, kind):
+    """Whoever found it; other failures of the system are not taken for it."""
+    failing(monkeypatch, kind(errno.ENOSPC, "No space left on device", "run/x.npz"))
+    ended = cytosurf("decode")
+    assert (ended.code, ended.out) == (1, "")
+    words = r"Error: run/x\.npz: cannot be written \(No space left on device\)\..*goes on\.\n"
+    assert re.fullmatch(words, ended.err)
+    failing(monkeypatch, OSError(errno.EIO, "Input/output error"))
+    with pytest.raises(OSError, match="Input/output"):
+        cytosurf("decode")
 
 
 def test_an_interrupted_run_ends_with_1_and_says_how_to_go_on(cytosurf, monkeypatch):

@@ -1,10 +1,13 @@
 """Files are whole or absent, and content hashes depend on the content alone."""
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ from cytosurf.compute.files import (
     write_npz,
     write_text,
 )
-from cytosurf.errors import InputError
+from cytosurf.errors import InputError, WriteError
 
 
 @pytest.fixture
@@ -114,6 +117,31 @@ class TestAtomicPath:
         with pytest.raises(OSError, match="x"), atomic_path(tmp_path / "x") as temporary:
             temporary.write_text("text")
         assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+    def test_a_full_disk(self, tmp_path):
+        """The file is named, whatever wrote it; what was there stays, and nothing beside it."""
+        final = write_text(tmp_path / "x", "old")
+        with (
+            pytest.raises(WriteError, match=r"/x: cannot be written \(No space left") as caught,
+            atomic_path(final),
+        ):
+            Path("/dev/full").write_bytes(b"new")
+        assert caught.value.errno == errno.ENOSPC
+        assert final.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [final]
+
+    def test_a_place_that_is_no_folder(self, tmp_path):
+        """Is named in the same way."""
+        (tmp_path / "x").touch()
+        with pytest.raises(WriteError, match=r"/x/y: cannot be written \((Not a|File exists)"):
+            write_text(tmp_path / "x" / "y", "")
+
+    def test_a_file_that_is_read_meanwhile(self, tmp_path):
+        """An error of its own is not taken for one of writing."""
+        with pytest.raises(FileNotFoundError, match="none"), atomic_path(tmp_path / "x") as path:
+            shutil.copyfile(tmp_path / "none", path)
+        assert not list(tmp_path.iterdir())
 
 
 class TestWriting:

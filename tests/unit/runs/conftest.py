@@ -1,5 +1,7 @@
 """A finished run on the toy cortex."""
 
+import errno
+import tempfile
 import warnings
 from dataclasses import replace
 
@@ -65,3 +67,18 @@ def one_spin_files(monkeypatch):
     from cytosurf.runs import spins
 
     monkeypatch.setattr(spins, "SMALLEST_CHUNK", 1)
+
+
+@pytest.fixture
+def room_for(monkeypatch):
+    """Return a function that leaves room for so many new files on the disk."""
+    make, left = tempfile.mkstemp, [0]
+
+    def mkstemp(**options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return make(**options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    return lambda n_files: left.__setitem__(0, n_files)

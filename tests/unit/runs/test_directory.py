@@ -1,5 +1,6 @@
 """Run directories: what is refused, why, and that nothing is left behind."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,15 @@ def test_a_file_system_that_takes_no_files():
     """What the permissions allow (here to root, in /proc) is tried and not believed."""
     with pytest.raises(InputError, match="cannot be written"):
         check_writable(Path("/proc/cytosurf-run"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_file_system_that_is_full(tmp_path, monkeypatch):
+    """A file can be made there, and nothing put into it."""
+    with Path("/dev/full").open("wb") as full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+        with pytest.raises(InputError, match=r"No space left on device.*or make room"):
+            check_writable(tmp_path)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cytosurf.compute.files import arrays_sha256, write_npz
-from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import complete, execute, prepare, session, spins
 from cytosurf.runs.chunks import counts_of
@@ -236,6 +236,18 @@ def test_a_killed_run_goes_on_where_it_was(run_toy, toy_cortex, tmp_path):
     files = listing(killed)
     for name, content in listing(whole).items():
         assert name.endswith(".json") or files[name] == content
+
+
+def test_a_full_disk_leaves_a_run_that_goes_on(finished, run_toy, room_for, tmp_path):
+    """Wherever it was full: one message that names a file, and at last the same run."""
+    for n_files in (0, 1, 2, 3, 4, 6, 10, 20):
+        room_for(n_files)
+        with pytest.raises(CytosurfError, match=rf"{tmp_path}.*No space left on device"):
+            run_toy(tmp_path, spins=N_SPINS)
+        assert not list(tmp_path.rglob(".tmp-*"))
+    room_for(1000)
+    assert comparable(run_toy(tmp_path, spins=N_SPINS).results) == comparable(finished.results)
+    assert spin_files(tmp_path) == spin_files(finished.directory)
 
 
 @pytest.fixture

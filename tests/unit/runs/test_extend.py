@@ -1,11 +1,10 @@
 """Spins added to a run give what one command for all of them gives, however they were split."""
 
-import errno
 import shutil
 
 import pytest
 
-from cytosurf.errors import CytosurfError, InputError
+from cytosurf.errors import InputError, WriteError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import read_json, session, spins
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
@@ -70,22 +69,16 @@ class TestAdd:
         with pytest.raises(InputError, match=r"config\.yaml"):
             add_to_run(tmp_path, 4)
 
-    def test_a_full_disk_leaves_a_run_that_goes_on(self, bare, whole, monkeypatch):
-        """One message; the same command afterwards gives what it would have given."""
-        write, n_written = spins.write_chunk, 0
-
-        def until_full(*arguments):
-            nonlocal n_written
-            n_written += 1
-            if n_written > 3:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(*arguments)
-
-        monkeypatch.setattr(spins, "write_chunk", until_full)
-        with pytest.raises(CytosurfError, match=r"no space left on the disk.*goes on"):
-            add_to_run(bare, 12)
-        assert len(spin_files(bare)) == 3
-        monkeypatch.setattr(spins, "write_chunk", write)
+    def test_a_full_disk_leaves_a_run_that_goes_on(self, bare, whole, room_for):
+        """Wherever it was full: one message, files that are whole, and in the end all spins."""
+        for n_files in range(5):
+            before = spin_files(bare)
+            room_for(n_files)
+            with pytest.raises(WriteError, match=rf"{bare}.*No space left on device.*goes on"):
+                add_to_run(bare, 12)
+            assert not list(bare.rglob(".tmp-*"))
+            assert before.items() <= spin_files(bare).items()
+        room_for(1000)
         add_to_run(bare, 12)
         assert spin_tests(bare) == spin_tests(whole)
 
