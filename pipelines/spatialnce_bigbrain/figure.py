@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from table import QUESTIONS, Scores, of_question
+from plan import QUESTIONS
+from tables import Scores, of_question
 
 HERE = Path(__file__).resolve().parent
 COLOURS = {  # of Okabe and Ito, told apart without red and green
