@@ -125,13 +125,8 @@ class BatchSampler:
     def batch(self, step: int) -> Int64:
         """Return the indices of a batch, (batch_size,), each once.
 
-        Groups, if there are any, stand one after the other with their centre first.
-
-        Raises
-        ------
-        InputError
-            If no batch without repeated patches can be formed of groups: they are too many for
-            the patches there are.
+        Groups, if there are any, stand one after the other with their centre first. Where the
+        patches of a batch are nearly all there are, the last groups may reach beyond the radius.
         """
         per_batch = self.batch_size // self.group_size
         if self.group_size == 1:
@@ -169,31 +164,31 @@ class BatchSampler:
         return self._centres[order[np.arange(start, start + count) % n]]
 
     def _grouped(self, step: int, per_batch: int) -> Int64:
-        """Fill groups in the order of the walk, drawing members among those not yet taken."""
+        """Fill groups in the order of the walk, drawing members among those not yet taken.
+
+        Where the walk ends before the batch is full, what is left lies farther apart than the
+        radius: it is doubled, and all patches are tried as centres, until there are enough.
+        """
         generator = stream(self.seed, step, GROUPS)
         taken = np.zeros(len(self.coordinates_mm), bool)
         groups: list[Int64] = []
-        candidates = self._walk(step, min(4 * per_batch, len(self._centres)))
-        for centre in candidates:
-            if taken[centre]:
-                continue
-            around = np.array(
-                self._tree.query_ball_point(self.coordinates_mm[centre], self.radius_mm), np.int64
-            )
-            free = np.sort(around[~taken[around] & (around != centre)])
-            if len(free) < self.group_size - 1:
-                continue
-            members = generator.choice(free, self.group_size - 1, replace=False)
-            groups.append(np.concatenate([[centre], members]))
-            taken[groups[-1]] = True
-            if len(groups) == per_batch:
-                return np.concatenate(groups)
-        raise InputError(
-            "batch.group_size",
-            f"{len(groups)} groups of {self.group_size} without repeated patches at step {step}",
-            f"{per_batch}",
-            "Use a smaller batch, smaller groups or a larger radius.",
-        )
+        centres, radius_mm = self._walk(step, len(self._centres)), self.radius_mm
+        while True:
+            for centre in centres:
+                if taken[centre]:
+                    continue
+                around = np.array(
+                    self._tree.query_ball_point(self.coordinates_mm[centre], radius_mm), np.int64
+                )
+                free = np.sort(around[~taken[around] & (around != centre)])
+                if len(free) < self.group_size - 1:
+                    continue
+                members = generator.choice(free, self.group_size - 1, replace=False)
+                groups.append(np.concatenate([[centre], members]))
+                taken[groups[-1]] = True
+                if len(groups) == per_batch:
+                    return np.concatenate(groups)
+            centres, radius_mm = np.arange(len(taken)), 2 * radius_mm
 
 
 @lru_cache(maxsize=4)
