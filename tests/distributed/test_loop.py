@@ -5,27 +5,16 @@ import json
 import numpy as np
 import pytest
 import yaml
-from safetensors.torch import load_file
 
 from cytosurf.spatialnce.loop import train
 from tests.distributed import loop_tasks
-from tests.unit.spatialnce.toy_training import options, records, write_patches
+from tests.unit.spatialnce.toy_training import assert_close, options, write_patches
 
 
 @pytest.fixture(scope="module")
 def patches(tmp_path_factory):
     """Write the patches once."""
     return write_patches(tmp_path_factory.mktemp("patches"))
-
-
-def assert_close(found, expected):
-    """Weights, running statistics and records agree to rounding in float32."""
-    for line, other in zip(records(found), records(expected), strict=True):
-        assert line == pytest.approx(other, rel=2e-4)
-    here, there = (load_file(run / "model" / "model.safetensors") for run in (found, expected))
-    for name, value in there.items():
-        scale = float(value.abs().max()) + 1e-6
-        assert float((here[name] - value).abs().max()) <= 2e-4 * scale, name
 
 
 def test_four_processes_train_what_one_trains(world, patches, tmp_path):

@@ -4,16 +4,58 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from cytosurf.spatialnce import spatial_nce
+from cytosurf.spatialnce.loop import train
 from tests.distributed.tasks import batch_of, model_of
+from tests.unit.spatialnce.toy_training import assert_close, options, write_patches
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GPUS = torch.cuda.device_count()
+
+
+def torchrun(processes, *program):
+    """Run a program in several processes and return what they printed."""
+    scripts = sysconfig.get_path("scripts")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", str(processes), *program),
+        ],
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join([scripts, os.environ["PATH"]]),
+            "PYTHONPATH": str(REPOSITORY),
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(GPUS == 1, reason="two processes and one GPU")
+def test_the_command_trains_what_one_process_trains(tmp_path):
+    """Weights and records agree to rounding; the first process alone speaks."""
+    asked, path = options(write_patches(tmp_path)), tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(asked))
+    command = ("--no-python", "cytosurf", "train", str(path), "--out", str(tmp_path / "two"))
+    lines = torchrun(2, *command).splitlines()
+    assert [line.split(":")[0] for line in lines[:6]] == [f"step {i} of 6" for i in range(1, 7)]
+    assert lines[6:] == [str(tmp_path / "two" / "model")]
+    sessions = json.loads((tmp_path / "two" / "run.json").read_text())["sessions"]
+    assert [session["processes"] for session in sessions] == [2]
+    train(asked, tmp_path / "one")
+    assert_close(tmp_path / "two", tmp_path / "one")
 
 
 @pytest.mark.parametrize(
@@ -26,18 +68,8 @@ GPUS = torch.cuda.device_count()
 )
 def test_a_step_is_that_of_one_process(backend, processes):
     """Loss and averaged gradients equal a float64 step alone (slow: pytest -m slow)."""
-    program = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     script = str(REPOSITORY / "tests" / "distributed" / "launched.py")
-    done = subprocess.run(
-        [*program, f"--nproc-per-node={processes}", script, backend],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    size, loss, gradients = json.loads(done.stdout.splitlines()[-1])
+    size, loss, gradients = json.loads(torchrun(processes, script, backend).splitlines()[-1])
     assert size == processes
     model = model_of()
     patches, x = batch_of(0)

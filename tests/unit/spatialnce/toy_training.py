@@ -1,6 +1,8 @@
 """A training of seconds: 48 patches whose texture follows their place."""
 
 import numpy as np
+import pytest
+from safetensors.torch import load_file
 
 OPTIONS = {
     "steps": 6,
@@ -51,3 +53,13 @@ def records(directory):
         {name: value for name, value in record.items() if name not in TIMES}
         for record in read_metrics(directory)
     ]
+
+
+def assert_close(found, expected):
+    """Weights, running statistics and records agree to rounding in float32."""
+    for line, other in zip(records(found), records(expected), strict=True):
+        assert line == pytest.approx(other, rel=2e-4)
+    here, there = (load_file(run / "model" / "model.safetensors") for run in (found, expected))
+    for name, value in there.items():
+        scale = float(value.abs().max()) + 1e-6
+        assert float((here[name] - value).abs().max()) <= 2e-4 * scale, name
