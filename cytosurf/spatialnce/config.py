@@ -2,7 +2,7 @@
 
 Unknown keys are errors, and every value has a range. ``--set loss.sigma_mm=5`` changes one value.
 Defaults marked as assumptions are read out of the published description of CytoNet, which does not
-state them (batch, bandwidth, learning rate).
+state them (batch, patch and pixel, bandwidth, projection, learning rate).
 """
 
 from __future__ import annotations
@@ -66,11 +66,14 @@ class ArraysConfig(_Model):
 
 
 class SectionConfig(_Model):
-    """Sections as TIFF or zarr, and a table of points; see `cytosurf.histology.sections`."""
+    """Sections as TIFF or zarr, and a table of points; see `cytosurf.histology.sections`.
+
+    Patches of 2,048 pixels of 2 µm are assumptions on the published training.
+    """
 
     kind: Literal["sections"]
     points: Path
-    pixel_um: Positive
+    pixel_um: Positive = 2.0
     space: PointSpace
     patch_px: Count = 2048
 

@@ -1,11 +1,16 @@
 """The options of a training: defaults, and what makes two trainings the same."""
 
+import re
 from inspect import isclass
 from pathlib import Path
 
-from cytosurf.spatialnce import config
+import torch
+import yaml
+
+from cytosurf.spatialnce import build_encoder, config
 from cytosurf.spatialnce.config_files import make_config
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL = {"source": {"kind": "bigbrain"}, "steps": 3}
 
 
@@ -18,6 +23,25 @@ def test_defaults_that_are_assumptions_are_the_documented_ones():
     assert (optimiser.weight_decay, found.encoder.projection) == (1e-4, 128)
 
 
+def test_the_published_training_is_a_configuration():
+    """The block in the documentation is read, and its marked lines are the defaults."""
+    page = (REPOSITORY / "docs" / "concepts" / "spatialnce.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    published = make_config(yaml.safe_load(block))
+    without = yaml.safe_load(re.sub(r"^.*# =.*\n", "", block, flags=re.MULTILINE))
+    assumed = make_config({name: value for name, value in without.items() if value})
+    with torch.device("meta"):
+        encoders = [
+            build_encoder(c.encoder.name, **c.encoder.options) for c in (published, assumed)
+        ]
+    assert len({str(encoder) for encoder in encoders}) == 1
+    assert encoders[0].width == 768
+    found, expected = (c.model_dump(exclude={"encoder": {"options"}}) for c in (published, assumed))
+    assert found == expected
+    assert (published.source.pixel_um, published.source.patch_px) == (2, 2048)
+    assert (published.batch.size, published.optimiser.name) == (2048, "lars")
+
+
 def test_identity_leaves_out_what_does_not_change_the_result():
     """Workers, checkpoints and logging; nothing else."""
     base = make_config(SMALL).identity()
@@ -28,7 +52,7 @@ def test_identity_leaves_out_what_does_not_change_the_result():
 
 def test_the_reference_lists_every_section():
     """With them all options, their ranges and defaults."""
-    page = Path(__file__).resolve().parents[3] / "docs" / "api" / "index.md"
+    page = REPOSITORY / "docs" / "api" / "index.md"
     listed = set(page.read_text(encoding="utf-8").split())
     things = vars(config).items()
     sections = [name for name, thing in things if name.endswith("Config") and isclass(thing)]

@@ -18,7 +18,7 @@ TEXT = "source: {kind: bigbrain, side: 5}\nsteps: 3\nloss: {sigma_mm: 4}\n"
         ({"source": {"kind": "bigbrain", "sides": 3}}, "source: found 'sides'.*side"),
         ({"source": {"kind": "bigbrian"}}, "source.kind: found 'bigbrian'.*bigbrain"),
         ({"source": {"side": 3}}, "source: found nothing"),
-        ({"source": {"kind": "sections", "points": "p.csv"}}, "source.pixel_um: found nothing"),
+        ({"source": {"kind": "sections", "points": "p.csv"}}, "source.space: found nothing"),
         ({"steps": -1}, "steps: found -1"),
         ({"loss": {"sigma_mm": 0}}, "loss.sigma_mm: found 0"),
         ({"loss": {"sigma_mm": float("nan")}}, "loss.sigma_mm"),
