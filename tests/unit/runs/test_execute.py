@@ -1,5 +1,6 @@
 """Whole runs: whatever the processes, and however often killed, the same result."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import complete, execute, prepare, session, spins
-from cytosurf.runs.chunks import counts_of
+from cytosurf.runs.chunks import counts_of, intact_spins
 from cytosurf.runs.record import load_run, read_arrays, read_json, write_json
 from tests.unit.runs.conftest import N_SPINS
 from tests.unit.runs.cortex import comparable, listing, spin_files
@@ -232,6 +233,86 @@ def test_a_killed_run_goes_on_where_it_was(run_toy, toy_cortex, tmp_path):
     run = run_toy(killed, spins=16)
     assert {n: (killed / "spins" / n).stat().st_mtime_ns for n in before} == untouched
     assert spin_files(killed) == spin_files(whole)
+    assert comparable(run.results) == comparable(expected.results)
+    files = listing(killed)
+    for name, content in listing(whole).items():
+        assert name.endswith(".json") or files[name] == content
+
+
+TWO_WORKERS = """
+import os, sys, time, pytest
+from pathlib import Path
+from tests.unit.runs import cortex
+cortex.install(pytest.MonkeyPatch())
+from cytosurf.runs import execute, spins
+log, spin = Path(sys.argv[2]), spins._spin_to_file
+def slowly(path, content):
+    with path.open("wb") as stream:
+        stream.write(content[:99])
+        stream.flush()
+        time.sleep(0.1)
+        stream.write(content[99:])
+def logged(task, directory, test):
+    with log.open("a") as begun:
+        begun.write(f"{os.getpid()}\\n")
+    Path.write_bytes = slowly  # so that many kills are amid a file
+    return spin(task, directory, test)
+spins._spin_to_file = logged
+spins.LARGEST_CHUNK = 2
+features, target = [cortex.feature_set()], cortex.parcellation()
+config = cortex.config(spins=int(sys.argv[3]), jobs=2)
+execute(config, sys.argv[1], features=features, target=target)
+"""
+
+
+def end_group(leader):
+    """Let what is left of a killed session tidy up and end; kill it if it does not."""
+    with contextlib.suppress(ProcessLookupError):
+        for _ in range(200):
+            os.killpg(leader, 0)
+            time.sleep(0.01)
+        os.killpg(leader, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("n_kills", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_kills_at_any_moment_lose_a_chunk_per_process(run_toy, tmp_path, monkeypatch, n_kills):
+    """Killed again and again, main process first: stored chunks stay, and the end is the same."""
+    generator = np.random.default_rng(n_kills)
+    killed, whole, log = tmp_path / "killed", tmp_path / "whole", tmp_path / "begun"
+    n_spins = 24 * n_kills
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    environment |= {"JOBLIB_TEMP_FOLDER": str(tmp_path)}
+    for _ in range(n_kills):
+        before = spin_files(killed)
+        log.write_text("")
+        process = subprocess.Popen(
+            [sys.executable, "-c", TWO_WORKERS, str(killed), str(log), str(n_spins)],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while len(spin_files(killed)) == len(before):
+                assert process.poll() is None
+                time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.25))
+            assert process.poll() is None
+            process.kill()
+            time.sleep(generator.uniform(0, 0.05))
+            for worker in {int(line) for line in log.read_text().split()}:
+                os.kill(worker, signal.SIGKILL)
+            process.wait()
+        finally:
+            end_group(process.pid)
+        after = spin_files(killed)
+        assert before.items() <= after.items()
+        assert not any(intact_spins(killed, policy)[1] for policy in ("independent", "mirrored"))
+        n_begun = len(log.read_text().split())
+        assert 0 <= n_begun - (len(after) - len(before)) <= 2
+    monkeypatch.setattr(spins, "LARGEST_CHUNK", 2)
+    assert len(after) < n_spins
+    run, expected = (run_toy(folder, spins=n_spins) for folder in (killed, whole))
+    assert after.items() <= spin_files(killed).items()
     assert comparable(run.results) == comparable(expected.results)
     files = listing(killed)
     for name, content in listing(whole).items():
