@@ -4,10 +4,11 @@ import re
 from inspect import isclass
 from pathlib import Path
 
+import pytest
 import torch
 import yaml
 
-from cytosurf.spatialnce import build_encoder, config
+from cytosurf.spatialnce import augment, build_encoder, config, optim, sampler, schedules
 from cytosurf.spatialnce.config_files import make_config
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -48,6 +49,21 @@ def test_identity_leaves_out_what_does_not_change_the_result():
     same = make_config({**SMALL, "loader": {"workers": 2}, "checkpoint": {"every": 1}})
     assert same.identity() == base
     assert make_config({**SMALL, "loss": {"sigma_mm": 5}}).identity() != base
+
+
+@pytest.mark.parametrize("module", [augment, optim, sampler, schedules])
+def test_the_reference_lists_the_parts_of_a_training(module):
+    """Every function and class of the modules that make batches and updates."""
+    page = REPOSITORY / "docs" / "api" / "index.md"
+    listed = set(page.read_text(encoding="utf-8").split())
+    parts = {
+        f"{module.__name__.removeprefix('cytosurf.')}.{name}"
+        for name, thing in vars(module).items()
+        if getattr(thing, "__module__", None) == module.__name__ and not name.startswith("_")
+        if callable(thing)
+    }
+    assert len(parts) >= 2
+    assert parts - listed == set()
 
 
 def test_the_reference_lists_every_section():
