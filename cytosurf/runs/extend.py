@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +15,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from cytosurf.decoding.crossval import Decoder, make_decoder
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinTest, run_spins, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
-from cytosurf.runs.chunks import chunk_paths, named_spins
+from cytosurf.runs.chunks import chunk_paths, named_spins, spins_of
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
@@ -33,9 +34,11 @@ from cytosurf.runs.shards import (
     POLICIES,
     Shard,
     check_complete,
+    check_equal_results,
     collect,
     seconds_of_shard,
     shard_notes,
+    spins_twice,
     stopping_of,
     write_shard_note,
 )
@@ -193,6 +196,11 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     ------
     InputError
         If a shard is of another run or damaged, results of a spin differ, or spins are missing.
+
+    Warns
+    -----
+    CytosurfWarning
+        If spins were computed twice.
     """
     read_config(directory)
     with locked(directory):
@@ -206,6 +214,7 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
     if run is None:
         found = "a run of an older version"
         raise InputError(str(directory / INFO), found, "the key 'run'", "Decode it again.")
+    n_twice = spins_twice(directory, others)
     for other in others:
         collect(directory, other, run)
     policies = policies_of(read_config(directory))
@@ -214,12 +223,22 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
         raise InputError(str(directory), "no spins", "spins to merge", way_out)
     notes = shard_notes(directory)
     paths = [path for policy in policies for path in chunk_paths(directory, policy)]
-    last = [int(path.stem.split("-")[1]) + 1 for path in paths]
+    last = [spins_of(path).stop for path in paths]
     total = max(record.config["spins"], *last, *(note["n_spins"] for note in notes))
     rule = stopping_of(directory, notes, record.config["stop_after_exceedances"])
     changes = {"spins": total, "stop_after_exceedances": rule}
     record = replace(record, config=record.config | changes)
-    check_complete(directory, policies, spins_that_decide(record, policies, total))
+    n_used = spins_that_decide(record, policies, total)
+    check_complete(directory, policies, n_used)
+    for policy in policies:
+        check_equal_results(chunk_paths(directory, policy, range(n_used)))
+    if n_twice:
+        message = (
+            f"{directory}: {n_twice} spins of all rotation policies together were computed twice. "
+            "Their results are equal, and each counts once. Was a shard done on two nodes, or with "
+            "another number of shards?"
+        )
+        warnings.warn(message, CytosurfWarning, stacklevel=3)
     return conclude(record, policies, _seconds(record), changes)
 
 

@@ -20,9 +20,12 @@ from cytosurf.runs.chunks import (
     chunk_paths,
     counts_of,
     has_chunks,
+    in_both,
     intact_spins,
+    read_chunk,
+    spins_of,
 )
-from cytosurf.runs.record import read_arrays, read_json, write_json
+from cytosurf.runs.record import read_json, write_json
 
 POLICIES: tuple[Policy, ...] = ("independent", "mirrored")
 _NOTE = re.compile(r"shard_\d+-\d+\.json")
@@ -174,15 +177,13 @@ def collect(directory: Path, other: Path, run: str) -> int:
     if not has_chunks(other):
         raise InputError(str(other), "no spins", "a run directory with spins")
     check_same_run(other, POLICIES, run)
-    copied = 0
     for policy in POLICIES:
         _, damaged = intact_spins(other, policy)
-        if damaged:
-            found = f"{len(damaged)} damaged files of spins, the first {damaged[0].name}"
-            way_out = "Copy them again, or compute that shard again."
-            raise InputError(str(other), found, "files as they were written", way_out)
+        _refuse_damaged(other, damaged, "Copy them again, or compute that shard again.")
+        check_equal_results([*chunk_paths(directory, policy), *chunk_paths(other, policy)])
+    copied = 0
+    for policy in POLICIES:
         for path in chunk_paths(other, policy):
-            _check_equal_where_both(directory, policy, path)
             target = directory / FOLDER / path.name
             if not target.exists():
                 write_bytes(target, path.read_bytes())
@@ -192,18 +193,47 @@ def collect(directory: Path, other: Path, run: str) -> int:
     return copied
 
 
-def missing_spins(directory: Path, policies: Sequence[str], n_spins: int) -> list[tuple[int, int]]:
-    """Return first and last index of each gap in the spins 0 to ``n_spins - 1``."""
+def spins_twice(directory: Path, others: Sequence[Path]) -> int:
+    """Return how many spins were computed more than once, going by the names of files.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    others : sequence of Path
+        Copies of it. Chunks that `directory` holds under the same name were not computed there.
+
+    Returns
+    -------
+    int
+        Spins beyond those of a single computation, of all rotation policies together.
+    """
+    n_twice = 0
+    for policy in POLICIES:
+        paths = chunk_paths(directory, policy)
+        ours = {path.name for path in paths}
+        paths += [p for o in others for p in chunk_paths(o, policy) if p.name not in ours]
+        n_twice += sum(len(spins_of(path)) for path in paths)
+        n_twice -= len({k for path in paths for k in spins_of(path)})
+    return n_twice
+
+
+def missing_spins(
+    directory: Path, policies: Sequence[str], n_spins: int
+) -> tuple[list[tuple[int, int]], list[Path]]:
+    """Return first and last of each gap in the spins 0 to ``n_spins - 1``, and damaged files."""
     there = np.ones(n_spins, bool)
+    damaged = []
     for policy in policies:
-        done, _ = intact_spins(directory, policy)
+        done, its_damaged = intact_spins(directory, policy, range(n_spins))
         there &= np.isin(np.arange(n_spins), list(done))
+        damaged += its_damaged
     edges = np.flatnonzero(np.diff(np.concatenate([[1], there.astype(int), [1]])))
-    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)], damaged
 
 
 def check_complete(directory: Path, policies: Sequence[str], n_spins: int) -> None:
-    """Raise `InputError` if spins are missing, naming them.
+    """Raise `InputError` if spins are missing or damaged, naming them.
 
     Parameters
     ----------
@@ -214,7 +244,9 @@ def check_complete(directory: Path, policies: Sequence[str], n_spins: int) -> No
     n_spins : int
         Number of spins that should be there.
     """
-    gaps = missing_spins(directory, policies, n_spins)
+    gaps, damaged = missing_spins(directory, policies, n_spins)
+    again = f"with: cytosurf spin {directory} --spins {n_spins}"
+    _refuse_damaged(directory, damaged, f"Compute their spins again {again}")
     if gaps:
         named = ", ".join(f"{a} to {b}" for a, b in gaps[:5])
         more = f" and {len(gaps) - 5} more gaps" if len(gaps) > 5 else ""
@@ -222,33 +254,50 @@ def check_complete(directory: Path, policies: Sequence[str], n_spins: int) -> No
             str(directory / FOLDER),
             f"no spins {named}{more}",
             f"all of the spins 0 to {n_spins - 1}",
-            "Merge the shards that are missing, or compute what is missing with: "
-            f"cytosurf spin {directory} --spins {n_spins}",
+            f"Merge the shards that are missing, or compute what is missing {again}",
         )
 
 
-def _check_equal_where_both(directory: Path, policy: str, path: Path) -> None:
-    """Raise `InputError` if a spin of the chunk at `path` is there with another outcome."""
-    new = _outcomes(path)
-    for ours in chunk_paths(directory, policy):
-        first, last = (int(part) for part in ours.stem.split("_")[1].split("-"))
-        if first > max(new) or last < min(new):
-            continue
-        old = _outcomes(ours)
-        for k in new.keys() & old.keys():
-            if not np.array_equal(new[k], old[k]):
-                raise InputError(
-                    str(path),
-                    f"another result of spin {k} than {ours} holds",
-                    "equal results of equal spins",
-                    "They were computed on different kinds of processors, or with different "
-                    "versions of the libraries: keep one of the two files.",
-                )
+def _refuse_damaged(directory: Path, damaged: Sequence[Path], way_out: str) -> None:
+    if damaged:
+        found = f"{len(damaged)} damaged files of spins, the first {damaged[0].name}"
+        where = str(directory / FOLDER)
+        raise InputError(where, found, "files as they were written", way_out)
+
+
+def check_equal_results(paths: Sequence[Path]) -> None:
+    """Raise `InputError` if chunk files of one policy do not agree where they hold the same spins.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Intact chunk files; of files that begin with the same spin, the first is taken for right.
+    """
+    latest: Path | None = None
+    for path in sorted(paths, key=lambda path: spins_of(path).start):
+        # Of the files before, the one that ends last holds whatever any of them shares with this.
+        if latest is not None and in_both(spins_of(path), spins_of(latest)):
+            _check_equal(path, latest)
+        if latest is None or spins_of(path).stop > spins_of(latest).stop:
+            latest = path
+
+
+def _check_equal(path: Path, before: Path) -> None:
+    new, old = _outcomes(path), _outcomes(before)
+    for k in new.keys() & old.keys():
+        if not np.array_equal(new[k], old[k]):
+            raise InputError(
+                str(path),
+                f"another result of spin {k} than {before} holds",
+                "equal results of equal spins",
+                "They were computed on different kinds of processors, or with different "
+                "versions of the libraries: keep one of the two files.",
+            )
 
 
 def _outcomes(path: Path) -> dict[int, npt.NDArray[np.int64]]:
     """Return what each spin of a chunk counted: cells and numbers, joined."""
-    arrays = read_arrays(path)
+    arrays = read_chunk(path)
     counts = counts_of(arrays)
     parts = zip(counts.start[:-1], counts.start[1:], arrays["spins"].tolist(), strict=True)
     return {k: np.concatenate([counts.cell[a:b], counts.count[a:b]]) for a, b, k in parts}

@@ -1,10 +1,11 @@
 """Spins added to a run give what one command for all of them gives, however they were split."""
 
 import shutil
+import warnings
 
 import pytest
 
-from cytosurf.errors import InputError, WriteError
+from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import read_json, session, spins
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
@@ -133,6 +134,20 @@ class TestShards:
         assert 0 < took[1] < 1000
         together = merge_into_run(bare).results["spin_test"]["seconds"]
         assert together == pytest.approx(sum(took), abs=1e-3)
+
+    def test_spins_that_were_done_twice_are_told(self, whole, bare, tmp_path):
+        """Of two nodes that did the same shard; the run is the same."""
+        copies = [tmp_path / f"node-{i}" for i in (1, 2)]
+        for copy in copies:
+            shutil.copytree(bare, copy)
+            add_to_run(copy, 12, shard=Shard(1, 2))
+        add_to_run(bare, 12, shard=Shard(2, 2))
+        with pytest.warns(CytosurfWarning, match="12 spins of all rotation policies together were"):
+            merge_into_run(bare, copies)
+        assert spin_tests(bare) == spin_tests(whole)
+        with warnings.catch_warnings(record=True) as caught:
+            merge_into_run(bare, copies)
+        assert not any("twice" in str(warning.message) for warning in caught)
 
     def test_a_folder_that_is_not_there(self, tmp_path):
         """Is not made."""

@@ -4,23 +4,26 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cytosurf.errors import InputError
 from cytosurf.nulls import SpinChunk
 from cytosurf.nulls.spin_counts import pack_counts
-from cytosurf.runs.chunks import chunk_paths, write_chunk
+from cytosurf.runs.chunks import chunk_paths, in_both, write_chunk
 from cytosurf.runs.shards import (
     Shard,
     check_complete,
+    check_equal_results,
     collect,
     missing_spins,
     shard_notes,
+    spins_twice,
     write_shard_note,
 )
 
 BOTH = ("independent", "mirrored")
+SPAN = st.tuples(st.integers(0, 6), st.integers(1, 4))  # first spin and number of spins
 
 
 def chunk_of(spins, *, shift=0):
@@ -43,6 +46,13 @@ def fill(folder, spins, run="this", **options):
     """Write a chunk of both policies."""
     for policy in BOTH:
         write_chunk(folder, policy, run, chunk_of(spins, **options))
+
+
+def damage(path):
+    """Flip a byte."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
 
 
 class TestShard:
@@ -86,7 +96,7 @@ class TestCollect:
         fill(here, range(4))
         fill(there, range(2, 7))
         assert collect(here, there, "this") == 2
-        assert missing_spins(here, BOTH, 7) == []
+        assert missing_spins(here, BOTH, 7) == ([], [])
 
     def test_refuses_another_result_of_a_spin(self, tmp_path):
         """Naming both files and the spin; nothing is copied."""
@@ -109,10 +119,7 @@ class TestCollect:
         """One flipped byte is found."""
         here, there = tmp_path / "here", tmp_path / "there"
         fill(there, range(2))
-        path = chunk_paths(there, "mirrored")[0]
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        path.write_bytes(content)
+        damage(chunk_paths(there, "mirrored")[0])
         with pytest.raises(InputError, match=r"1 damaged file.*mirrored_000000"):
             collect(here, there, "this")
 
@@ -131,7 +138,7 @@ class TestComplete:
         folder = tmp_path_factory.mktemp("run")
         for k in set(range(12)) - missing:
             fill(folder, [k])
-        gaps = missing_spins(folder, BOTH, 12)
+        gaps, _ = missing_spins(folder, BOTH, 12)
         assert {k for a, b in gaps for k in range(a, b + 1)} == missing
         assert all(b[0] > a[1] + 1 for a, b in itertools.pairwise(gaps))
 
@@ -143,9 +150,53 @@ class TestComplete:
         with pytest.raises(InputError, match=r"no spins 3 to 5; .*--spins 6"):
             check_complete(tmp_path, BOTH, 6)
 
+    def test_a_damaged_file_is_named(self, tmp_path):
+        """Rather than its spins alone, with the way to do them again."""
+        for spins in (range(2), range(2, 4)):
+            fill(tmp_path, spins)
+        damage(chunk_paths(tmp_path, "mirrored")[1])
+        found = r"1 damaged files of spins, the first mirrored_000002-000003\.npz; .*--spins 4"
+        with pytest.raises(InputError, match=found):
+            check_complete(tmp_path, BOTH, 4)
+        check_complete(tmp_path, BOTH, 2)
+
     def test_many_gaps_are_counted(self, tmp_path):
         """Five are named."""
         for k in range(0, 20, 2):
             fill(tmp_path, [k])
         with pytest.raises(InputError, match=r"no spins 1 to 1, .*9 to 9 and 5 more gaps"):
             check_complete(tmp_path, BOTH, 20)
+
+
+class TestTwice:
+    """Spins that were computed more than once."""
+
+    def test_are_counted(self, tmp_path):
+        """In one folder and in others, but not what a copy was made with."""
+        here, a, b = (tmp_path / name for name in ("here", "a", "b"))
+        for folder in (here, a, b):
+            fill(folder, range(4))
+        assert spins_twice(here, [a, b]) == 0
+        fill(here, range(2, 6))
+        assert spins_twice(here, []) == 2 * 2
+        fill(a, range(6, 9))
+        assert spins_twice(here, [a, b]) == 2 * 2
+        fill(b, range(6, 9))
+        assert spins_twice(here, [a, b]) == 2 * (2 + 3)
+
+    @settings(max_examples=40)
+    @given(spans=st.sets(SPAN, min_size=1), data=st.data())
+    def test_must_be_equal(self, spans, data, tmp_path_factory):
+        """In whatever files they are: one that differs where another overlaps is found."""
+        folder = tmp_path_factory.mktemp("run")
+        for first, n in spans:
+            fill(folder, range(first, first + n))
+        check_equal_results(chunk_paths(folder, "mirrored"))
+        first, n = data.draw(st.sampled_from(sorted(spans)))
+        fill(folder, range(first, first + n), shift=1)
+        others = [range(a, a + m) for a, m in spans if (a, m) != (first, n)]
+        if any(in_both(range(first, first + n), other) for other in others):
+            with pytest.raises(InputError, match="another result of spin"):
+                check_equal_results(chunk_paths(folder, "mirrored"))
+        else:
+            check_equal_results(chunk_paths(folder, "mirrored"))

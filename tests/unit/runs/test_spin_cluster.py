@@ -77,7 +77,7 @@ def test_a_shard_and_a_forecast_of_a_cluster(cluster, named_toy, tmp_path):
         time.sleep(0.05)
     assert cytosurf.forecast_spins(run, 100, scheduler=cluster.scheduler_address).jobs == 2
     assert cytosurf.spin(run, 9, shard="2/3", scheduler=cluster.scheduler_address) is None
-    assert missing_spins(run, ("independent", "mirrored"), 9) == [(0, 2), (6, 8)]
+    assert missing_spins(run, ("independent", "mirrored"), 9) == ([(0, 2), (6, 8)], [])
 
 
 def test_bad_schedulers(named_toy, tmp_path, monkeypatch):
