@@ -83,7 +83,11 @@ def test_a_killed_calibration_goes_on(run, toy_cortex, tmp_path, counted):
     first.unlink()
     second.write_bytes(second.read_bytes()[:100])
     counted.clear()
-    run(out=tmp_path)
+    options = SMALL | {"folds": toy_cortex.FOLDS, "out": tmp_path}
+    with pytest.warns(CytosurfWarning) as caught:
+        calibrate(toy_cortex.parcellation(), **options)
+    (said,) = (text for w in caught if "damaged" in (text := str(w.message)))
+    assert said.startswith(f"{second}: damaged")
     assert counted == [0, 1]
     assert toy_cortex.listing(tmp_path) == before
 
@@ -110,20 +114,47 @@ def test_more_sets_are_added(run, tmp_path, counted):
     assert more.rates == run(sets=5).rates
 
 
-@pytest.mark.parametrize("change", [{"spins": 3}, {"seed": 1}, {"effect": 0.3}, {"columns": 3}])
-def test_another_calibration_is_refused(run, tmp_path, change):
-    """Sets of other settings are never mixed."""
+@pytest.mark.parametrize(
+    ("change", "found", "expected"),
+    [
+        ({"spins": 3}, "spins = 2", "spins = 3"),
+        ({"seed": 1}, "seed = 0", "seed = 1"),
+        ({"effect": 0.3, "C": 2.0}, "C = 1.0 and effect = 0.0", "C = 2.0 and effect = 0.3"),
+        ({"columns": 3}, "columns = 2", "columns = 3"),
+    ],
+)
+def test_another_calibration_is_refused(run, tmp_path, change, found, expected):
+    """Sets of other settings are never mixed; what differs is named."""
     run(out=tmp_path, sets=1)
-    with pytest.raises(InputError, match=r"--out .*other settings"):
-        run(out=tmp_path, sets=1, **change)
+    message = rf"--out .*found a calibration with {found}; expected one with {expected}\. "
+    with pytest.raises(InputError, match=message):
+        run(out=tmp_path, sets=2, **change)
 
 
 def test_other_labels_are_refused(run, toy_cortex, tmp_path):
-    """As are other data."""
+    """As are other data, also before the first calibration was finished."""
     run(out=tmp_path, sets=1)
     other = toy_cortex.parcellation(np.where(toy_cortex.keys() == 2, 1, toy_cortex.keys()))
-    with pytest.raises(InputError, match=r"--out .*other settings"):
+    with pytest.raises(InputError, match=r"--out .*found a calibration of other data"):
         run(other, out=tmp_path, sets=1)
+    (tmp_path / "calibration.json").unlink()
+    with pytest.raises(InputError, match=r"--out .*other settings, data or version"):
+        run(other, out=tmp_path, sets=1)
+
+
+def test_a_killed_calibration_says_what_it_is(run, tmp_path, monkeypatch):
+    """Its settings are there from the beginning, its rates when all sets are."""
+
+    def killed(plan, numbers):
+        yield next(calibrate_sets(plan, numbers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "calibrate_sets", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(out=tmp_path)
+    assert json.loads((tmp_path / "calibration.json").read_text())["rates"] == []
+    with pytest.raises(InputError, match="found a calibration with seed = 0"):
+        run(out=tmp_path, seed=5)
 
 
 def test_one_hemisphere(run):
