@@ -11,6 +11,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,7 @@ from cytosurf.spatialnce.processes import (
     synchronised,
     wait_for_all,
 )
-from cytosurf.spatialnce.run_directory import CHECKPOINTS, MODEL, RUN, add_session, claim
+from cytosurf.spatialnce.run_directory import CHECKPOINTS, MODEL, RUN, add_session, claimed
 from cytosurf.spatialnce.sources import training_source
 from cytosurf.spatialnce.step import StepResult, optimiser_of, rate, update
 from cytosurf.spatialnce.surface import surface_of
@@ -107,7 +108,8 @@ def train(
     Raises
     ------
     InputError
-        If the configuration does not fit the source, the number of processes or what is in `out`.
+        If the configuration does not fit the source, the number of processes or what is in `out`,
+        or another training is at work there.
     TrainingFailedError
         If loss or gradient were not finite for `max_skipped` updates in a row.
 
@@ -123,9 +125,9 @@ def train(
     True
     """
     checked = make_config(config) if isinstance(config, dict) else config
-    with joined_processes() as device, warnings.catch_warnings():
+    with ExitStack() as held, joined_processes() as device, warnings.catch_warnings():
         warnings.simplefilter("default", CytosurfWarning)  # not again for each batch
-        return _Trainer(checked, Path(out), device, on_record).run()
+        return _Trainer(checked, Path(out), device, on_record, held).run()
 
 
 class _Trainer:
@@ -137,6 +139,7 @@ class _Trainer:
         directory: Path,
         device: torch.device,
         on_record: Callable[[Record], None] | None,
+        held: ExitStack,
     ) -> None:
         self.config, self.directory, self.device = config, directory, device
         self.on_record = on_record
@@ -152,7 +155,8 @@ class _Trainer:
         self.model = synchronised(new_model(config, source).to(device), self.ranks.size)
         self.optimiser = optimiser_of(config, self.model)
         self.phases = Phases(device)
-        first_does(partial(claim, directory, config), self.ranks.index, device)
+        claim = partial(held.enter_context, claimed(directory, config))
+        first_does(claim, self.ranks.index, device)
 
     def run(self) -> Training:
         """Make the updates that are left, with records and checkpoints on their way."""

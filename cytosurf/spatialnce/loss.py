@@ -231,7 +231,7 @@ def nt_xent(
     check_rows(both, ranks)
     own = _unit(both, normalise_embeddings)
     # All first views before all second ones, whichever ranks hold them.
-    views = [own] if ranks.size == 1 else own.split(len(first))
+    views = [own] if ranks.size == 1 else own.chunk(2)
     images = torch.arange(len(first) * ranks.size, device=first.device)
     weights = PairWeights(labels=images.repeat(2))
     return _contrast(views, weights, temperature, MIN_MASS, tile, ranks, True)

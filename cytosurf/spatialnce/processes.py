@@ -52,7 +52,7 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
-def first_does(action: Callable[[], None], rank: int, device: torch.device) -> None:
+def first_does(action: Callable[[], object], rank: int, device: torch.device) -> None:
     """Let the first process do something; where it cannot, none goes on.
 
     Raises

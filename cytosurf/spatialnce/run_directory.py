@@ -8,15 +8,20 @@
         metrics.jsonl   loss, learning rate, gradient, positives, speed, memory
         checkpoints/    step-00000500, ...
         model/          model.safetensors and config.json of the finished training
+        .lock           held while a process is at work
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
+import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,39 +36,58 @@ from cytosurf.spatialnce.config_files import config_text, read_config
 from cytosurf.spatialnce.sources import provenance
 
 CONFIG, RUN, CHECKPOINTS, MODEL = "config.yaml", "run.json", "checkpoints", "model"
+LOCK = ".lock"
 PACKAGES = ("cytosurf", "torch", "safetensors", "numpy", "scipy", "pydantic")
 
 
-def claim(directory: Path, config: TrainConfig) -> None:
-    """Write the configuration into a new run directory, or check that it is that of a begun one.
+@contextmanager
+def claimed(directory: Path, config: TrainConfig) -> Iterator[None]:
+    """Keep a run directory for one training while the block runs, with its configuration in it.
 
     Raises
     ------
     InputError
         If the directory holds the training of another configuration, more updates than are asked
-        for, or something else; or if nothing can be written there.
+        for, or something else; if nothing can be written there; or if a process is at work in it.
     """
     make_directory(directory)
     path = directory / CONFIG
-    if not path.exists():
-        if any(directory.iterdir()):
-            raise InputError(
-                f"--out {directory}", "a folder of something else", "a new or empty folder"
-            )
-        write_text(path, config_text(config))
-        return
-    before = read_config(path)
-    _check_same(directory, before, config)
-    done = max(map(checkpoint_step, checkpoints(directory / CHECKPOINTS)), default=0)
-    if config.steps < done:
+    if not path.exists() and any(found.name != LOCK for found in directory.iterdir()):
         raise InputError(
-            "steps",
-            f"{config.steps} where {done} are done in {directory}",
-            f"{done} or more",
-            "Choose another --out, or use one of its checkpoints.",
+            f"--out {directory}", "a folder of something else", "a new or empty folder"
         )
-    if config != before:
-        write_text(path, config_text(config))
+    with _locked(directory):
+        before = read_config(path) if path.exists() else None
+        if before is not None:
+            _check_same(directory, before, config)
+        if config != before:
+            write_text(path, config_text(config))
+        yield
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a run directory.
+
+    It is one of the operating system, which lets go of it when the process ends, however it ends.
+    """
+    with (directory / LOCK).open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            raise InputError(
+                f"--out {directory}",
+                f"a training at work there, {stream.read() or 'begun this moment'}",
+                "one at a time",
+                "Wait for it, or choose another --out.",
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
+        stream.flush()
+        yield
 
 
 def make_directory(directory: Path) -> None:
@@ -88,7 +112,7 @@ def make_directory(directory: Path) -> None:
 
 
 def _check_same(directory: Path, before: TrainConfig, now: TrainConfig) -> None:
-    """Raise unless two configurations are of the same training."""
+    """Raise unless one configuration can go on where the other is."""
     old, new = before.identity(), now.identity()
     if now.schedule.name == "constant":  # then the rate does not depend on their number
         old["steps"] = new["steps"]
@@ -100,6 +124,14 @@ def _check_same(directory: Path, before: TrainConfig, now: TrainConfig) -> None:
                 f"one with {name} = {new.get(name)}",
                 "Choose another --out, or delete the directory.",
             )
+    done = max(map(checkpoint_step, checkpoints(directory / CHECKPOINTS)), default=0)
+    if now.steps < done:
+        raise InputError(
+            "steps",
+            f"{now.steps} where {done} are done in {directory}",
+            f"{done} or more",
+            "Choose another --out, or use one of its checkpoints.",
+        )
 
 
 def add_session(

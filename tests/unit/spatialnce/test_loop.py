@@ -152,6 +152,22 @@ def test_the_number_of_steps_may_grow_and_not_shrink(patches, tmp_path):
     assert read_config(run / "config.yaml").steps == 5
 
 
+def test_one_training_at_a_time_works_in_a_directory(patches, whole, tmp_path):
+    """Another is told which process is there; once it has ended, however, the way is free."""
+    run, said = tmp_path / "run", []
+
+    def begin_again(record):
+        if record["step"] == 2:
+            with pytest.raises(InputError, match=f"process {os.getpid()} on") as refusal:
+                train(options(patches), run)
+            said.append(refusal)
+
+    train(options(patches), run, on_record=begin_again)
+    assert len(said) == 1
+    same(run, whole)
+    train(options(patches), run)
+
+
 @pytest.mark.parametrize("name", ["file", "file/run"])
 def test_a_place_that_cannot_be_written_is_refused(patches, tmp_path, name):
     """A file is in the way."""
