@@ -26,7 +26,7 @@ from cytosurf.compute.slurm import (
     read_slurm_options,
     start_slurm_cluster,
 )
-from cytosurf.compute.versions import installed_versions
+from cytosurf.compute.versions import TO_THE_BIT, installed_versions
 from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
 
 Task = TypeVar("Task")
@@ -38,8 +38,6 @@ POLL_SECONDS = 0.5
 # a cluster that grows to ask for as many workers as there is work.
 SMALLEST_WINDOW = 1024
 TASKS_PER_THREAD = 4
-# What results may depend on to the bit, if only through the code that is compiled.
-PACKAGES = ("cytosurf", "numpy", "numba")
 
 
 def run_on_dask(
@@ -286,20 +284,20 @@ def _call(
 def _check_cluster(client: Any, where: str) -> None:
     """Refuse a cluster of other versions. Workers that come later are checked by `_call`."""
     here = _versions()
-    there = client.get_versions(packages=list(PACKAGES))
+    there = client.get_versions(packages=list(TO_THE_BIT))
     for name, info in {"the scheduler": there["scheduler"], **there["workers"]}.items():
         found = info["packages"]
         python = ".".join(found["python"].split(".")[:2])
-        versions = {"python": python} | {p: found[p] or "missing" for p in PACKAGES}
+        versions = {"python": python} | {p: found[p] or "missing" for p in TO_THE_BIT}
         _check_versions(versions, here, f"{where}: {name}")
 
 
 @cache
 def _versions() -> dict[str, str]:
-    """Return the versions of Python (major and minor) and of `PACKAGES` in this process."""
-    found = installed_versions(PACKAGES)
+    """Return the versions of Python (major and minor) and of `TO_THE_BIT` in this process."""
+    found = installed_versions(TO_THE_BIT)
     python = "{}.{}".format(*sys.version_info)
-    return {"python": python} | {name: found.get(name, "missing") for name in PACKAGES}
+    return {"python": python} | {name: found.get(name, "missing") for name in TO_THE_BIT}
 
 
 def _check_versions(found: Mapping[str, str], expected: Mapping[str, str], where: str) -> None:

@@ -6,6 +6,9 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
+# What results may depend on to the bit, if only through the code that is compiled.
+TO_THE_BIT = ("cytosurf", "numpy", "numba")
+
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of those of the packages that are installed.

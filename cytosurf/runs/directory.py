@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.runs.chunks import has_chunks
 from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
 from cytosurf.runs.lock import PREFIX
-from cytosurf.runs.provenance import versions
+from cytosurf.runs.provenance import differences, made_with, versions
 from cytosurf.runs.record import INFO, read_json
 
 ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
@@ -152,6 +153,36 @@ def check_same_version(directory: Path) -> None:
             f"spins of this version, {now}",
             f"Go on with cytosurf {before}, or begin in another --out.",
         )
+
+
+def warn_of_rounding(directory: Path, device: str) -> None:
+    """Warn if `directory` holds spins that another machine or environment rounded in its own way.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where refits are done.
+
+    Warns
+    -----
+    CytosurfWarning
+        With the versions, or processors, that differ.
+    """
+    if not has_chunks(directory) or not (directory / INFO).exists():
+        return
+    before, now = differences(read_json(directory / INFO), made_with(device))
+    if before:
+        warnings.warn(rounding(directory, before, now), CytosurfWarning, stacklevel=3)
+
+
+def rounding(directory: Path, one: str, other: str) -> str:
+    """Say that spins in `directory` were made with either of two."""
+    return (
+        f"{directory}: the run was made with {one}, spins of it with {other}. They are used "
+        "together; the same spin may differ in its rounding."
+    )
 
 
 def _holds_files(directory: Path) -> bool:

@@ -29,6 +29,7 @@ from cytosurf.runs.directory import (
     check_same_inputs,
     check_same_version,
     check_writable,
+    warn_of_rounding,
     with_earlier_requests,
 )
 from cytosurf.runs.family import suspend_family
@@ -135,8 +136,8 @@ def prepare(
     Warns
     -----
     CytosurfWarning
-        If a directory holds more spins than are asked for (all are used), or the analysed region
-        is small.
+        If a directory holds more spins than are asked for (all are used), or spins that another
+        machine or environment made; or the analysed region is small.
     """
     folders = [Path(directory) for directory in directories]
     config = configs[0]
@@ -151,6 +152,8 @@ def prepare(
     clock = Clock({})
     messages: list[str] = []
     with kept_warnings(messages):
+        for folder in folders:
+            warn_of_rounding(folder, config.device)
         with clock.time("inputs"):
             inputs = load_inputs(configs, features, targets)
         for folder, its_config, its_inputs in zip(folders, configs, inputs, strict=True):
@@ -202,8 +205,7 @@ def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
         record = make_record(directory, config, inputs, observed, results)
         write_config(directory, config)
         if not (directory / INFO).exists():
-            known = {"inputs": inputs.hashes(), "versions": provenance.versions()}
-            write_json(directory / INFO, known)
+            write_json(directory / INFO, {"inputs": inputs.hashes()} | _environment(config))
         write_arrays(directory, record)
         if prepared.assigner is not None and config.spins:
             test = make_spin_test(prepared, prepared.assigner, observed.decoders)
@@ -345,8 +347,7 @@ def _info(
     return {
         "command": command,
         "started": prepared.started,
-        "versions": provenance.versions(),
-        "machine": provenance.machine() | device_facts(config.device),
+        **_environment(config),
         "inputs": inputs.hashes() | provenance.file_hashes(named),
         "run": run_identity(config, inputs),
         "seed": config.seed,
@@ -356,6 +357,11 @@ def _info(
         "notes": _notes(inputs),
         "warnings": messages,
     }
+
+
+def _environment(config: RunConfig) -> dict[str, Any]:
+    machine = provenance.machine() | device_facts(config.device)
+    return {"versions": provenance.versions(), "machine": machine}
 
 
 def _notes(inputs: Inputs) -> list[str]:

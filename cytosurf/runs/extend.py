@@ -21,13 +21,14 @@ from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
 from cytosurf.runs.chunks import chunk_paths, named_spins, spins_of
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
-from cytosurf.runs.directory import check_named_inputs
+from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
 from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.policies import policies_of
+from cytosurf.runs.provenance import differences, made_with
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.session import AllSessions
 from cytosurf.runs.shards import (
@@ -155,7 +156,14 @@ def _add(
         return conclude(record, prepared.policies, seconds, changes)
     wanted = shard.of(total)
     watch = Watch(record, prepared.policies, total)
-    write = partial(write_shard_note, directory, shard, total, stop_after_exceedances=rule)
+    write = partial(
+        write_shard_note,
+        directory,
+        shard,
+        total,
+        stop_after_exceedances=rule,
+        made_with=made_with(prepared.config.device),
+    )
     clock = AllSessions(seconds_of_shard(directory, shard), write)
 
     def note(chunk: DoneChunk) -> str:
@@ -200,7 +208,7 @@ def merge_into_run(directory: Path, others: Sequence[Path] = ()) -> RunRecord:
     Warns
     -----
     CytosurfWarning
-        If spins were computed twice.
+        If spins were computed twice, or shards with other versions of what they depend on.
     """
     read_config(directory)
     with locked(directory):
@@ -239,6 +247,12 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
             "another number of shards?"
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)
+    sessions = [*notes, *(read_json(other / INFO) for other in others if (other / INFO).exists())]
+    different = dict.fromkeys(differences(record.info, session) for session in sessions)
+    for one, another in different:
+        if one:
+            message = rounding(directory, one, another)
+            warnings.warn(message, CytosurfWarning, stacklevel=3)
     return conclude(record, policies, _seconds(record), changes)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cytosurf import data
 from cytosurf.compute.files import file_sha256
-from cytosurf.compute.versions import installed_versions
+from cytosurf.compute.versions import TO_THE_BIT, installed_versions
 from cytosurf.connectors.fetched import CONNECTED
+from cytosurf.runs.device import device_facts
 
 PACKAGES = ("cytosurf", "numpy", "scipy", "numba", "scikit-learn", "nibabel", "nilearn")
 
@@ -24,6 +25,44 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, Any]:
     """Return processor, number of cores and platform."""
     return {"cpu": _processor(), "cores": os.cpu_count(), "platform": platform.platform()}
+
+
+def made_with(device: str) -> dict[str, Any]:
+    """Return what last bits of a spin depend on, under the keys of ``run.json``.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda", "torch-cpu"}
+        Where refits are done.
+    """
+    machine = {"cpu": _processor()} | device_facts(device)
+    return {"versions": installed_versions(TO_THE_BIT), "machine": machine}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str]:
+    """Say in what two sessions differ that last bits depend on, as far as both are known.
+
+    Parameters
+    ----------
+    one, other : mapping
+        ``run.json``, the note of a shard, or what `made_with` returns.
+
+    Returns
+    -------
+    tuple of str
+        What each of them was made with; empty if there is no difference.
+
+    Examples
+    --------
+    >>> differences({"versions": {"numpy": "2.1.0"}}, {"versions": {"numpy": "2.2.0"}})
+    ('numpy 2.1.0', 'numpy 2.2.0')
+    """
+    facts = [info.get("versions", {}) | info.get("machine", {}) for info in (one, other)]
+    names = {name: name for name in (*TO_THE_BIT, "torch")} | {"cpu": "processor", "device": "on"}
+    known = [key for key in names if all(key in of for of in facts)]
+    different = [key for key in known if facts[0][key] != facts[1][key]]
+    first, second = (" and ".join(f"{names[key]} {of[key]}" for key in different) for of in facts)
+    return first, second
 
 
 def _processor() -> str:

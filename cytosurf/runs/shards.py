@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,9 @@ def write_shard_note(
     n_spins: int,
     seconds: float,
     stop_after_exceedances: int | None = None,
+    made_with: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Note beside the chunks how many spins all shards make, when they may stop, and the time.
+    """Note beside the chunks what the merge of all shards must know of one.
 
     Parameters
     ----------
@@ -101,10 +103,12 @@ def write_shard_note(
         What the shard took in all its sessions.
     stop_after_exceedances : int or None, optional
         When spins may end early.
+    made_with : mapping, optional
+        What last bits depend on; see `cytosurf.runs.provenance.made_with`.
     """
     note = {"n_spins": n_spins, "seconds": seconds}
     rule = {"stop_after_exceedances": stop_after_exceedances}
-    write_json(_note_path(directory, shard), note | rule)
+    write_json(_note_path(directory, shard), note | rule | dict(made_with))
 
 
 def seconds_of_shard(directory: Path, shard: Shard) -> float:

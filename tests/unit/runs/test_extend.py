@@ -7,7 +7,7 @@ import pytest
 
 from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
-from cytosurf.runs import read_json, session, spins
+from cytosurf.runs import read_json, session, spins, write_json
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
 from cytosurf.runs.shards import Shard, seconds_of_shard, write_shard_note
 from tests.unit.runs.cortex import listing, spin_files, spin_tests
@@ -25,6 +25,13 @@ def bare(named_toy, tmp_path):
     """Return the same run without spins."""
     named_toy(tmp_path / "bare", spins=0)
     return tmp_path / "bare"
+
+
+def made_elsewhere(folder, name="run.json"):
+    """Let a file say that another version of numpy and another processor were at work."""
+    content = read_json(folder / name)
+    changed = {"versions": content["versions"] | {"numpy": "1.0"}, "machine": {"cpu": "abacus"}}
+    write_json(folder / name, content | changed)
 
 
 class TestAdd:
@@ -46,6 +53,18 @@ class TestAdd:
         before = spin_files(bare)
         add_to_run(bare, 12)
         assert before.items() <= spin_files(bare).items()
+        assert spin_tests(bare) == spin_tests(whole)
+
+    def test_another_environment_is_named(self, whole, bare):
+        """Where spins are there, which are used: spins of both differ in rounding alone."""
+        made_elsewhere(bare)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            add_to_run(bare, 5)
+        assert not any("rounding" in str(warning.message) for warning in caught)
+        words = "made with numpy 1.0 and processor abacus, spins of it with numpy .* and processor "
+        with pytest.warns(CytosurfWarning, match=words):
+            add_to_run(bare, 12)
         assert spin_tests(bare) == spin_tests(whole)
 
     def test_as_many_as_configured(self, whole):
@@ -148,6 +167,21 @@ class TestShards:
         with warnings.catch_warnings(record=True) as caught:
             merge_into_run(bare, copies)
         assert not any("twice" in str(warning.message) for warning in caught)
+
+    def test_shards_of_another_environment_are_named(self, whole, bare, tmp_path):
+        """Each difference once."""
+        copies = [tmp_path / f"node-{i}" for i in (1, 2, 3)]
+        for i, copy in enumerate(copies, start=1):
+            shutil.copytree(bare, copy)
+            add_to_run(copy, 12, shard=Shard(i, 3))
+            if i > 1:
+                made_elsewhere(copy, f"spins/shard_{i:04d}-0003.json")
+        with pytest.warns(CytosurfWarning) as caught:
+            merge_into_run(bare, copies)
+        (said,) = (text for w in caught if "rounding" in (text := str(w.message)))
+        assert said.startswith(f"{bare}: the run was made with numpy ")
+        assert "spins of it with numpy 1.0 and processor abacus. " in said
+        assert spin_tests(bare) == spin_tests(whole)
 
     def test_a_folder_that_is_not_there(self, tmp_path):
         """Is not made."""
