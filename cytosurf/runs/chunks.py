@@ -282,7 +282,7 @@ def vertex_sums(
     InputError
         If there are no spins of this policy, or a file is damaged.
     """
-    last, sums = -1, [np.int64(0), np.int64(0)]
+    last, sums = -1, [np.zeros(1, np.int64)] * 2
     for path in chunk_paths(directory, policy):
         arrays = read_chunk(path)
         if arrays["spins"][-1] > last:
@@ -353,11 +353,6 @@ def _intact(
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Give the arrays of the files of `chunk_paths`; raise at one that is damaged."""
     return map(read_chunk, chunk_paths(directory, policy, spins))
-
-
-def _no_spins(directory: Path, policy: str) -> InputError:
-    where = str(directory / FOLDER)
-    return InputError(where, f"no {policy} spins", "a run with spins of this policy")
 
 
 def _no_spins(directory: Path, policy: str) -> InputError:
