@@ -166,6 +166,9 @@ def prepare(
             meshes = surface_meshes(inputs[0].space, config.hemispheres, "sphere")
             assigner = SpinAssigner(meshes)
             policies = chosen_policies(rotation_policies(assigner), config.rotation)
+            if shard is None:  # which looks at its own chunks alone
+                for its_config, its_inputs, folder in zip(configs, inputs, folders, strict=True):
+                    check_same_run(folder, policies, run_identity(its_config, its_inputs))
             configs = _check_spins(configs, inputs, folders, assigner, policies)
     return [
         Prepared(c, f, i, assigner, policies, jobs, tuple(messages), started, clock.seconds)
@@ -264,9 +267,7 @@ def _check_spins(
     policies: tuple[Policy, ...],
 ) -> list[RunConfig]:
     """Refuse or warn of what is wrong with spins; return configurations with all of them."""
-    runs = [
-        _with_spins_there(*each, policies) for each in zip(configs, inputs, folders, strict=True)
-    ]
+    runs = [_with_spins_there(*each, policies) for each in zip(configs, folders, strict=True)]
     check_spin_count(min(config.spins for config in runs), n_tests=len(runs))
     for config, its_inputs in zip(runs, inputs, strict=True):
         if config.spins:
@@ -276,10 +277,9 @@ def _check_spins(
 
 
 def _with_spins_there(
-    config: RunConfig, inputs: Inputs, directory: Path, policies: tuple[Policy, ...]
+    config: RunConfig, directory: Path, policies: tuple[Policy, ...]
 ) -> RunConfig:
     """Return the configuration with at least the spins that the run directory holds from 0 on."""
-    check_same_run(directory, policies, run_identity(config, inputs))
     n_there = n_spins_from_zero(directory, policies)
     if n_there <= config.spins:
         return config

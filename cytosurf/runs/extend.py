@@ -19,7 +19,7 @@ from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinTest, run_spins, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
-from cytosurf.runs.chunks import chunk_paths, named_spins, spins_of
+from cytosurf.runs.chunks import check_same_run, chunk_paths, named_spins, spins_of
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
@@ -229,6 +229,7 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
     if not any(chunk_paths(directory, policy) for policy in policies):
         way_out = f"Make some with: cytosurf spin {directory} --spins 1000"
         raise InputError(str(directory), "no spins", "spins to merge", way_out)
+    check_same_run(directory, policies, run)
     notes = shard_notes(directory)
     paths = [path for policy in policies for path in chunk_paths(directory, policy)]
     last = [spins_of(path).stop for path in paths]

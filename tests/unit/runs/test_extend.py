@@ -3,12 +3,16 @@
 import shutil
 import warnings
 
+import numpy as np
 import pytest
 
+from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
-from cytosurf.runs import read_json, session, spins, write_json
+from cytosurf.runs import chunks, read_json, session, spins, write_json
+from cytosurf.runs.chunks import chunk_paths, spins_of
 from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
+from cytosurf.runs.record import read_arrays
 from cytosurf.runs.shards import Shard, seconds_of_shard, write_shard_note
 from tests.unit.runs.cortex import listing, spin_files, spin_tests
 
@@ -195,6 +199,26 @@ class TestShards:
         with pytest.raises(InputError, match=r"no spins 4 to 11; .*cytosurf spin .*--spins 12"):
             merge_into_run(bare)
         assert read_json(bare / "results.json")["spin_test"] is None
+
+    def test_a_shard_reads_its_own_chunks(self, bare, monkeypatch):
+        """However many others there are; the merge looks at all of them."""
+        for i in (1, 2):
+            add_to_run(bare, 12, shard=Shard(i, 2))
+        read = []
+
+        def noted(path, *names):
+            read.append(path)
+            return read_arrays(path, *names)
+
+        monkeypatch.setattr(chunks, "read_arrays", noted)
+        add_to_run(bare, 12, shard=Shard(2, 2))
+        assert {k for path in read for k in spins_of(path)} == set(range(6, 12))
+        foreign = chunk_paths(bare, "mirrored")[0]
+        arrays = read_arrays(foreign) | {"run": np.array("another")}
+        del arrays["sha256"]
+        write_npz(foreign, **arrays, sha256=np.array(arrays_sha256(arrays)))
+        with pytest.raises(InputError, match=rf"{foreign}: found spins of another run"):
+            merge_into_run(bare)
 
     def test_a_shard_of_another_seed_is_refused(self, bare, named_toy, tmp_path):
         """Which is another run, although everything else is the same."""
