@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,31 @@ def open_source(config: SourceConfig, *, check: bool = True) -> PatchSource:
     if isinstance(config, SectionConfig):
         from cytosurf.histology.sections import section_patches
 
-        return section_patches(
+        sections = section_patches(
             config.points,
             pixel_um=config.pixel_um,
             patch_px=config.patch_px,
             space=config.space,
             check=check,
         )
+        if check and "pixel_um" not in config.model_fields_set:
+            _warn_of_assumed_pixels(sections.files, config.pixel_um)
+        return sections
     from cytosurf.histology.xray import xray_patches
 
     return xray_patches(xray_file(config), tile_px=config.tile_px, stride_px=config.stride_px)
+
+
+def _warn_of_assumed_pixels(files: Sequence[Path], pixel_um: float) -> None:
+    from cytosurf.histology.sections import open_section
+
+    silent = [path for path in files if open_section(path)[1] is None]
+    if silent:
+        message = (
+            f"{len(silent)} of {len(files)} sections, the first {silent[0]}, do not state the size "
+            f"of their pixels: {pixel_um:g} µm is assumed. Give it as source.pixel_um."
+        )
+        warnings.warn(message, CytosurfWarning, stacklevel=3)
 
 
 def xray_file(config: XrayConfig) -> Path:

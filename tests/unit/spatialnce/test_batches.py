@@ -142,3 +142,20 @@ def test_sections_are_opened_by_the_worker_that_reads_them(tmp_path):
     (there,) = batches(steps, 2, 3)
     assert torch.equal(there.images, here.images)
     assert torch.equal(there.indices, here.indices)
+
+
+def test_an_assumed_size_of_pixels_is_told(tmp_path):
+    """Where a section does not state it and the configuration did not name it."""
+    tifffile = pytest.importorskip("tifffile", reason="extra histology")
+    image = np.zeros((64, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "silent.tif", image)
+    stated = {"resolution": (5000, 5000), "resolutionunit": 3}  # pixels a cm: 2 µm
+    tifffile.imwrite(tmp_path / "stated.tif", image, **stated)
+    rows = [f"{name}.tif,20,20,{i},0,0" for i, name in enumerate(("silent", "stated"))]
+    (tmp_path / "p.csv").write_text("\n".join(["image,x_um,y_um,x_mm,y_mm,z_mm", *rows]))
+    section = {"kind": "sections", "points": str(tmp_path / "p.csv"), "space": "bigbrain"}
+    with pytest.warns(CytosurfWarning, match=r"1 of 2 sections, the first .*silent\.tif.* 2 µm"):
+        open_source(make_config({"source": section, "steps": 1}).source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_source(make_config({"source": {**section, "pixel_um": 2.0}, "steps": 1}).source)
