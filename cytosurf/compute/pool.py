@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from cytosurf.compute.progress import Progress
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfError, InputError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -62,6 +62,11 @@ def run_tasks(
     Result
         As calls finish.
 
+    Raises
+    ------
+    CytosurfError
+        If a process was killed; what others raise comes out as it was raised.
+
     Examples
     --------
     >>> sorted(run_tasks(abs, [-3, 2]))
@@ -85,6 +90,7 @@ def _results(
             yield result
         return
     from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     if threads:
         # BLAS has one limit for the process, OpenMP one for each thread.
@@ -96,7 +102,13 @@ def _results(
     calls = (delayed(function)(task) for task in tasks)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(calls)  # outside: the configuration is not the caller's between results
+    try:
+        yield from parallel(calls)  # outside: the configuration is not the caller's between results
+    except TerminatedWorkerError:
+        raise CytosurfError(
+            f"One of {jobs} processes was killed. Is the memory enough? Fewer of them need less "
+            "(--jobs). What is finished stays: the same command goes on from there."
+        ) from None
 
 
 def _with_one_thread(function: Callable[[Task], Result], task: Task) -> Result:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 import threadpoolctl
 
 from cytosurf.compute.pool import resolve_jobs, run_tasks
-from cytosurf.errors import InputError
+from cytosurf.errors import CytosurfError, InputError
 
 WAYS = [
     pytest.param({"jobs": 1}, id="here"),
@@ -33,6 +34,11 @@ def fail_at_three(number):
     if number == 3:
         raise InputError("task", "3", "anything else", "Try 4.")
     return number
+
+
+def die(_):
+    """Kill the own process."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def thread_limits(_):
@@ -94,6 +100,11 @@ class TestRunTasks:
         with pytest.raises(InputError, match=r"task: found 3; .* Try 4\.") as caught:
             list(run_tasks(fail_at_three, range(8), **ways))
         assert caught.value.way_out == "Try 4."
+
+    def test_a_process_that_is_killed(self):
+        """Ends the work with one message: how to need less memory, and to go on."""
+        with pytest.raises(CytosurfError, match=r"One of 2 processes was killed.*--jobs.*goes on"):
+            list(run_tasks(die, range(8), jobs=2))
 
     @pytest.mark.parametrize("ways", WAYS)
     def test_no_tasks(self, ways):
