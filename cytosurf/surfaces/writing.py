@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.compute.files import atomic_path
-from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.errors import FULL, CytosurfWarning, InputError
 from cytosurf.surfaces import cifti, gifti
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.mesh import Mesh
@@ -267,6 +267,8 @@ def _writing(files: list[Path]) -> Iterator[list[Path]]:
         with ExitStack() as stack:
             yield [stack.enter_context(atomic_path(file)) for file in files]
     except OSError as error:
+        if error.errno in FULL:  # nobody's mistake: the error says how to go on
+            raise
         raise InputError(
             str(files[0]),
             f"a place that cannot be written to ({error.strerror})",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cytosurf.compute.files import arrays_sha256, write_npz
-from cytosurf.errors import CytosurfError, CytosurfWarning, InputError
+from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import complete, execute, prepare, session, spins
 from cytosurf.runs.chunks import counts_of, intact_spins
@@ -323,7 +323,7 @@ def test_a_full_disk_leaves_a_run_that_goes_on(finished, run_toy, room_for, tmp_
     """Wherever it was full: one message that names a file, and at last the same run."""
     for n_files in (0, 1, 2, 3, 4, 6, 10, 20):
         room_for(n_files)
-        with pytest.raises(CytosurfError, match=rf"{tmp_path}.*No space left on device"):
+        with pytest.raises(WriteError, match=rf"{tmp_path}.*No space left on device.*goes on"):
             run_toy(tmp_path, spins=N_SPINS)
         assert not list(tmp_path.rglob(".tmp-*"))
     room_for(1000)

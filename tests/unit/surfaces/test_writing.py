@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.surfaces import gifti as gifti_module
 from cytosurf.surfaces.gifti import read_mesh
 from cytosurf.surfaces.io import read_map, read_parcellation
@@ -221,7 +221,7 @@ class TestWhole:
 
         monkeypatch.setattr(gifti_module, "write_map_file", fail_on_the_right)
         other = SurfaceMap(np.ones(2 * N), TOY)
-        with pytest.raises(InputError, match="No space left on device"):
+        with pytest.raises(WriteError, match=r"x_R.*No space left on device.*goes on"):
             write_map(other, tmp_path / "x_{hemi}.func.gii")
         assert [file.read_bytes() for file in old] == before
         assert sorted(tmp_path.iterdir()) == sorted(old)
