@@ -4,9 +4,10 @@ from cytosurf.runs.chunks import spin_counts
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
 from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
-from cytosurf.runs.extend import Forecast, add_to_run, forecast, merge_into_run
+from cytosurf.runs.extend import add_to_run, merge_into_run
 from cytosurf.runs.family import correct_family, family_members, regain_family
 from cytosurf.runs.fold_vertices import write_fold_vertices
+from cytosurf.runs.forecasting import Forecast, forecast
 from cytosurf.runs.maps import null_accuracy, run_map
 from cytosurf.runs.record import NullRecord, RunRecord, load_run, read_json, write_json
 from cytosurf.runs.shards import Shard

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import arrays_sha256, atomic_path, write_npz
+from cytosurf.compute.files import atomic_path
 from cytosurf.compute.pool import resolve_jobs, run_tasks
-from cytosurf.errors import CytosurfWarning, InputError, unknown_name
+from cytosurf.errors import InputError, unknown_name
 from cytosurf.features.position import MAX_HARMONICS
 from cytosurf.nulls import SpinAssigner, check_spin_count
 from cytosurf.nulls.calibrate import (
@@ -46,15 +45,14 @@ from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, surface_mes
 from cytosurf.runs.names import name_of
 from cytosurf.runs.options import config_of, inputs_of
 from cytosurf.runs.policies import rotation_policies
-from cytosurf.runs.record import read_arrays, read_json, write_json
+from cytosurf.runs.record import write_json
+from cytosurf.runs.stored_calibration import JSON, finished_sets, keep_set
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SURFACES = ("midthickness", "sphere")
-FOLDER, JSON, TSV = "sets", "calibration.json", "calibration.tsv"
-# Settings that do not make another calibration, or follow from others and from the data.
-FOLLOWING = ("sets", "attainable_rate", "position", "n_vertices")
+TSV = "calibration.tsv"
 LARGEST_CHUNK = 10
 
 Keep = Callable[[int, npt.NDArray[np.float64]], None]
@@ -198,8 +196,8 @@ def calibrate(
     plan = _plan(config, inputs, surface, smoothness_mm, effect, columns, chosen)
     run = _identity(config, inputs, plan, surface)
     settings = _settings(config, inputs, plan, surface, sets)
-    finished = {} if folder is None else _finished_sets(folder, run, settings)
-    keep = None if folder is None else partial(_keep, folder, run, settings)
+    finished = {} if folder is None else finished_sets(folder, run, settings)
+    keep = None if folder is None else partial(keep_set, folder, run, settings)
     statistics = _all_sets(plan, sets, finished, keep, resolve_jobs(jobs))
     result = Calibration(settings, tuple(rejection_rates(plan, statistics)))
     if folder is not None:
@@ -336,74 +334,8 @@ def _sets(
     return finished
 
 
-def _keep(
-    folder: Path,
-    run: str,
-    settings: dict[str, Any],
-    number: int,
-    statistic: npt.NDArray[np.float64],
-) -> None:
-    """Write a feature set, and before the first one what it is of."""
-    if not (folder / JSON).exists():
-        _write_json(folder, Calibration(settings, ()))
-    arrays = {"statistic": statistic, "run": np.array(run)}
-    write_npz(_path(folder, number), **arrays, sha256=np.array(arrays_sha256(arrays)))
-
-
-def _finished_sets(
-    folder: Path, run: str, settings: Mapping[str, Any]
-) -> dict[int, npt.NDArray[np.float64]]:
-    """Read the feature sets that are there; damaged ones are named, and will be made again.
-
-    Raises `InputError` if one belongs to another calibration.
-    """
-    finished = {}
-    for number in range(settings["sets"]):
-        path = _path(folder, number)
-        if not path.exists():
-            continue
-        try:
-            arrays = read_arrays(path, ("statistic", "run", "sha256"))
-            whole = str(arrays.pop("sha256")) == arrays_sha256(arrays)
-        except InputError:
-            whole = False
-        if not whole:
-            message = f"{path}: damaged (its checksum is wrong). Its feature set is tested again."
-            warnings.warn(message, CytosurfWarning, stacklevel=3)
-        elif str(arrays["run"]) != run:
-            raise _another_calibration(folder, settings)
-        else:
-            finished[number] = arrays["statistic"]
-    return finished
-
-
-def _another_calibration(folder: Path, settings: Mapping[str, Any]) -> InputError:
-    """Return the error for a folder of another calibration, which names what is different."""
-    found, expected = "a calibration with other settings, data or version", "the same calibration"
-    if (folder / JSON).exists():
-        before = read_json(folder / JSON)["settings"]
-        different = [key for key in settings if before.get(key) != settings[key]]
-        asked = [key for key in different if key not in FOLLOWING]
-        theirs, ours = (
-            " and ".join(f"{key} = {values.get(key)}" for key in asked)
-            for values in (before, settings)
-        )
-        found = f"a calibration with {theirs}" if asked else "a calibration of other data"
-        expected = f"one with {ours}" if asked else "one of the same data"
-    way_out = "Choose another --out, or delete the folder."
-    return InputError(f"--out {folder}", found, expected, way_out)
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / FOLDER / f"{number:06d}.npz"
-
-
-def _write_json(folder: Path, result: Calibration) -> None:
+def _write(folder: Path, result: Calibration) -> None:
     rates = [dataclasses.asdict(rate) for rate in result.rates]
     write_json(folder / JSON, {"schema": 1, "settings": result.settings, "rates": rates})
-
-
-def _write(folder: Path, result: Calibration) -> None:
-    _write_json(folder, result)
     with atomic_path(folder / TSV) as path:
         result.table.to_csv(path, sep="\t", index=False)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import resource
-import sys
-import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from cytosurf.decoding.crossval import Decoder, make_decoder
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.nulls import SpinTest, run_spins, statistic_named
+from cytosurf.nulls import SpinTest, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
-from cytosurf.runs.chunks import check_same_run, chunk_paths, named_spins, spins_of
+from cytosurf.runs.chunks import check_same_run, chunk_paths, spins_of
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
@@ -44,57 +39,6 @@ from cytosurf.runs.shards import (
     write_shard_note,
 )
 from cytosurf.runs.stopping import DoneChunk, Watch
-
-MEASURED_SPINS = 3
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What spins will take, from a short measurement.
-
-    Attributes
-    ----------
-    n_spins : int
-        Spins of each rotation policy: all, or those of the shard.
-    n_left : int
-        Those of all policies that are not there yet.
-    n_policies : int
-        Number of rotation policies.
-    exceedances : int or None
-        After how many exceedances the spins end early.
-    jobs : int
-        Processes on this machine.
-    start_s : float
-        Wall-clock time until the first spin: reading the inputs, compiled code from the cache.
-    spin_s : float
-        Wall-clock time of one spin of one policy on one core.
-    process_mb : float
-        Largest memory of the process that was measured.
-    """
-
-    n_spins: int
-    n_left: int
-    n_policies: int
-    exceedances: int | None
-    jobs: int
-    start_s: float
-    spin_s: float
-    process_mb: float
-
-    @property
-    def total_s(self) -> float:
-        """Wall-clock time on this machine of the spins that are left, if they do not end early."""
-        return self.start_s + self.n_left * self.spin_s / self.jobs
-
-    @property
-    def total_mb(self) -> float:
-        """Memory of all processes, counted as if they shared nothing."""
-        return self.process_mb * (self.jobs + 1)
-
-    @property
-    def spins_per_hour(self) -> float:
-        """Spins of every policy that this machine does in an hour."""
-        return 3600 * self.jobs / (self.spin_s * self.n_policies)
 
 
 def add_to_run(
@@ -135,7 +79,7 @@ def add_to_run(
     """
     name = None if shard is None else str(shard)
     check_unlocked(directory, name)
-    prepared, test, record = _prepare(directory, n_spins, name, jobs, stop_after_exceedances)
+    prepared, test, record = prepare_spins(directory, n_spins, name, jobs, stop_after_exceedances)
     with locked(directory, name):
         return _add(prepared, test, record, shard, scheduler)
 
@@ -350,55 +294,27 @@ def _seconds(record: RunRecord) -> float:
     return float(record.info["timings_s"].get("spins", 0.0))
 
 
-def forecast(
-    directory: Path,
-    n_spins: int | None,
-    *,
-    shard: Shard | None = None,
-    jobs: int | None = None,
-    stop_after_exceedances: int | None = None,
-) -> Forecast:
-    """Predict time and memory of the spins that are left, from a few of which nothing is kept.
-
-    Parameters
-    ----------
-    directory, n_spins, shard, jobs, stop_after_exceedances
-        As for `add_to_run`.
-    """
-    start = time.perf_counter()
-    name = None if shard is None else str(shard)
-    prepared, test, _ = _prepare(directory, n_spins, name, jobs, stop_after_exceedances)
-    config, policies = prepared.config, prepared.policies
-    with threadpool_limits(1):
-        run_spins(test, [0], policies[0])
-        ready = time.perf_counter()
-        # A GPU is busy with many of them alone.
-        n_measured = MEASURED_SPINS if config.device == "cpu" else spins.LARGEST_CHUNK
-        for policy in policies:
-            run_spins(test, range(1, 1 + n_measured), policy)
-    spin_s = (time.perf_counter() - ready) / (n_measured * len(policies))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wanted = range(config.spins) if shard is None else shard.of(config.spins)
-    return Forecast(
-        n_spins=len(wanted),
-        n_left=sum(len(set(wanted) - named_spins(directory, policy)) for policy in policies),
-        n_policies=len(policies),
-        exceedances=config.stop_after_exceedances,
-        jobs=prepared.jobs,
-        start_s=ready - start,
-        spin_s=spin_s,
-        process_mb=peak / 2**20 if sys.platform == "darwin" else peak / 2**10,
-    )
-
-
-def _prepare(
+def prepare_spins(
     directory: Path,
     n_spins: int | None,
     shard: str | None,
     jobs: int | None,
     stop_after_exceedances: int | None,
 ) -> tuple[Prepared, SpinTest, RunRecord]:
-    """Load what the spins of a run directory need."""
+    """Load what the spins of a run directory need.
+
+    Parameters
+    ----------
+    directory, n_spins, jobs, stop_after_exceedances
+        As for `add_to_run`.
+    shard : str or None
+        The shard to be done, such as ``"3/10"``.
+
+    Returns
+    -------
+    Prepared, SpinTest, RunRecord
+        The run, what all its spins share, and its observed part.
+    """
     config = read_config(directory)
     record = load_run(directory, with_spins=False)
     check_named_inputs(directory, config)

@@ -11,7 +11,8 @@ from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
 from cytosurf.runs import chunks, read_json, session, spins, write_json
 from cytosurf.runs.chunks import chunk_paths, spins_of
-from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
+from cytosurf.runs.extend import add_to_run, merge_into_run
+from cytosurf.runs.forecasting import forecast
 from cytosurf.runs.record import read_arrays
 from cytosurf.runs.shards import Shard, seconds_of_shard, write_shard_note
 from tests.unit.runs.cortex import listing, spin_files, spin_tests

@@ -8,7 +8,8 @@ import pytest
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner
 from cytosurf.runs.chunks import chunk_paths
-from cytosurf.runs.extend import add_to_run, forecast, merge_into_run
+from cytosurf.runs.extend import add_to_run, merge_into_run
+from cytosurf.runs.forecasting import forecast
 from cytosurf.runs.policies import chosen_policies, rotation_policies
 from cytosurf.runs.shards import Shard
 from tests.toy import icosphere, mirrored
