@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from cytosurf.errors import InputError
-from cytosurf.runs import Shard, add_to_run, lock, merge_into_run
+from cytosurf.runs import Shard, add_to_run, forecast, lock, merge_into_run
 from cytosurf.runs.lock import check_unlocked, locked
 
 HOLD = """
@@ -198,6 +198,7 @@ def test_shards_go_on_beside_each_other(named_toy, tmp_path):
     """A shard begins while another process spins; the same shard, all spins and a merge do not."""
     named_toy(tmp_path, spins=0)
     with other_process(tmp_path, "1/2"):
+        assert forecast(tmp_path, 4, shard=Shard(2, 2)).n_left == 2 * 2
         assert add_to_run(tmp_path, 4, shard=Shard(2, 2)) is None
         with pytest.raises(InputError, match="at work on shard 1/2"):
             add_to_run(tmp_path, 4, shard=Shard(1, 2))
