@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cytosurf.compute.lock import locked
 from cytosurf.errors import InputError
 from cytosurf.runs import (
     FoldConfig,
@@ -25,7 +26,6 @@ from cytosurf.runs.extend import check_can_retest, retest
 from cytosurf.runs.family import FAMILY
 from cytosurf.runs.folders import check_not_above_runs, folder_or_scratch, run_directories
 from cytosurf.runs.inputs import Features, TargetLike
-from cytosurf.runs.lock import locked
 from cytosurf.runs.names import folder_name, listed, names_of
 from cytosurf.runs.options import config_of
 

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from cytosurf.compute.lock import PREFIX
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.runs.chunks import has_chunks
 from cytosurf.runs.config import FILE_NAME, RunConfig, read_config
-from cytosurf.runs.lock import PREFIX
 from cytosurf.runs.provenance import differences, made_with, versions
 from cytosurf.runs.record import INFO, read_json
 

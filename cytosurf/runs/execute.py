@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf._version import __version__
+from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.decoding.crossval import Decoder
 from cytosurf.errors import CytosurfWarning
 from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_named
@@ -42,7 +43,6 @@ from cytosurf.runs.inputs import (
     load_inputs,
     surface_meshes,
 )
-from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
 from cytosurf.runs.outcome import spin_test_outcome, spun_sets

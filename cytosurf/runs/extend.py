@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.decoding.crossval import Decoder, make_decoder
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinTest, statistic_named
@@ -20,7 +21,6 @@ from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
-from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.policies import policies_of
 from cytosurf.runs.provenance import differences, made_with

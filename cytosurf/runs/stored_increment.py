@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf.compute.files import arrays_sha256, write_npz
+from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import CytosurfWarning, InputError, unknown_name
 from cytosurf.nulls import Policy
 from cytosurf.nulls.feature_nulls import Family, check_family
@@ -37,7 +38,6 @@ from cytosurf.runs.config import RunConfig, read_config
 from cytosurf.runs.directory import check_named_inputs, check_same_inputs
 from cytosurf.runs.increment import increment_data
 from cytosurf.runs.inputs import Inputs, load_inputs
-from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.record import (
     INFO,
     RESULTS,

@@ -8,16 +8,14 @@
         metrics.jsonl   loss, learning rate, gradient, positives, speed, memory
         checkpoints/    step-00000500, ...
         model/          model.safetensors and config.json of the finished training
-        .lock           held while a process is at work
+        .lock           while a process is at work
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +26,7 @@ from pathlib import Path
 import torch
 
 from cytosurf.compute.files import write_text
+from cytosurf.compute.lock import PREFIX, locked
 from cytosurf.compute.versions import installed_versions
 from cytosurf.errors import InputError
 from cytosurf.spatialnce.checkpoint import checkpoint_step, checkpoints
@@ -36,7 +35,6 @@ from cytosurf.spatialnce.config_files import config_text, read_config
 from cytosurf.spatialnce.sources import provenance
 
 CONFIG, RUN, CHECKPOINTS, MODEL = "config.yaml", "run.json", "checkpoints", "model"
-LOCK = ".lock"
 PACKAGES = ("cytosurf", "torch", "safetensors", "numpy", "scipy", "pydantic")
 
 
@@ -52,41 +50,16 @@ def claimed(directory: Path, config: TrainConfig) -> Iterator[None]:
     """
     make_directory(directory)
     path = directory / CONFIG
-    if not path.exists() and any(found.name != LOCK for found in directory.iterdir()):
+    if not path.exists() and any(not f.name.startswith(PREFIX) for f in directory.iterdir()):
         raise InputError(
             f"--out {directory}", "a folder of something else", "a new or empty folder"
         )
-    with _locked(directory):
+    with locked(directory, way_out="Wait for it, or choose another --out."):
         before = read_config(path) if path.exists() else None
         if before is not None:
             _check_same(directory, before, config)
         if config != before:
             write_text(path, config_text(config))
-        yield
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a run directory.
-
-    It is one of the operating system, which lets go of it when the process ends, however it ends.
-    """
-    with (directory / LOCK).open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            raise InputError(
-                f"--out {directory}",
-                f"a training at work there, {stream.read() or 'begun this moment'}",
-                "one at a time",
-                "Wait for it, or choose another --out.",
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
-        stream.flush()
         yield
 
 

@@ -13,10 +13,10 @@ from nilearn.surface import SurfaceImage
 from sklearn.naive_bayes import GaussianNB
 
 import cytosurf
+from cytosurf.compute.lock import locked
 from cytosurf.errors import InputError
 from cytosurf.report import outputs as room
 from cytosurf.runs import load_run
-from cytosurf.runs.lock import locked
 from cytosurf.runs.options import read_options
 from cytosurf.runs.record import read_json
 from cytosurf.surfaces import nilearn as images

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import increment as increment_module
 from cytosurf.runs import load_run, read_json
 from cytosurf.runs.extend import add_to_run
 from cytosurf.runs.increment import increment_test
-from cytosurf.runs.lock import check_unlocked, locked
 from cytosurf.runs.stored_increment import add_increment_test
 from tests.unit.runs.cortex import FOLDS, comparable, listing
 

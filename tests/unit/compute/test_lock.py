@@ -3,38 +3,15 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
+from cytosurf.compute import lock
+from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import InputError
-from cytosurf.runs import Shard, add_to_run, forecast, lock, merge_into_run
-from cytosurf.runs.lock import check_unlocked, locked
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from cytosurf.runs.lock import locked
-with locked(Path(sys.argv[1]), *sys.argv[2:]):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-@contextmanager
-def other_process(*arguments):
-    """Give another process that holds a lock, and end it."""
-    command = [sys.executable, "-c", HOLD, *(str(a) for a in arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
-        try:
-            assert other.stdout.readline() == b"held\n"
-            yield other
-        finally:
-            other.kill()
+from tests.unit.compute.holding import other_process
 
 
 def change(path, **fields):
@@ -181,30 +158,3 @@ class TestCheckUnlocked:
         """What is no lock locks nothing."""
         left.write_text("[1")
         check_unlocked(left.parent)
-
-
-def test_sessions_of_a_run(finished, run_toy):
-    """Decoding again, more spins and merging are refused while another session is at work."""
-    there = finished.directory
-    with locked(there):
-        for session in (add_to_run, merge_into_run):
-            with pytest.raises(InputError, match="at work since"):
-                session(there, *([9] if session is add_to_run else []))
-        with pytest.raises(InputError, match="at work since"):
-            run_toy(there, spins=9)
-
-
-def test_shards_go_on_beside_each_other(named_toy, tmp_path):
-    """A shard begins while another process spins; the same shard, all spins and a merge do not."""
-    named_toy(tmp_path, spins=0)
-    with other_process(tmp_path, "1/2"):
-        assert forecast(tmp_path, 4, shard=Shard(2, 2)).n_left == 2 * 2
-        assert add_to_run(tmp_path, 4, shard=Shard(2, 2)) is None
-        with pytest.raises(InputError, match="at work on shard 1/2"):
-            add_to_run(tmp_path, 4, shard=Shard(1, 2))
-        with pytest.raises(InputError, match="at work on shard 1/2"):
-            add_to_run(tmp_path, 4)
-        with pytest.raises(InputError, match="at work on shard 1/2"):
-            merge_into_run(tmp_path)
-    add_to_run(tmp_path, 4, shard=Shard(1, 2))
-    assert merge_into_run(tmp_path).results["spin_test"]["n_spins"] == 4

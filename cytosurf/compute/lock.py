@@ -1,4 +1,4 @@
-"""Locks: one process at a time works on a run directory, or one on each of its shards.
+"""Locks: one process at a time works on a run directory, or one on each of the shards of its spins.
 
 Two processes that do the same spins corrupt nothing, for files are whole and spins the same, but
 each does all of the work, and the last to end decides what ``results.json`` says. So a session
@@ -32,11 +32,12 @@ TOUCH_SECONDS = 30.0
 # files on shared disks may be a minute old.)
 STALE_SECONDS = 180.0
 LOOK_SECONDS = 1.0
+SHARE = "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2."
 
 
 @contextmanager
-def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
-    """Keep other processes from working on the same spins while the block runs.
+def locked(directory: Path, shard: str | None = None, *, way_out: str = SHARE) -> Iterator[None]:
+    """Keep other processes from working on the same directory while the block runs.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
     shard : str, optional
         The shard that is worked on, such as ``"3/10"``; the whole run if left out. Shards go on
         beside each other, but neither beside the whole run nor beside themselves.
+    way_out : str, optional
+        What to do where another process is at work.
 
     Raises
     ------
@@ -56,12 +59,12 @@ def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
     path = directory / _name(shard)
     with writing(path):
         directory.mkdir(parents=True, exist_ok=True)
-    check_unlocked(directory, shard)
+    check_unlocked(directory, shard, way_out=way_out)
     if not _create(path):
-        raise _refusal(directory, path)
+        raise _refusal(directory, path, way_out)
     # Who came at the same moment finds this file, or is found here: at most one goes on.
     try:
-        check_unlocked(directory, shard, but=path)
+        check_unlocked(directory, shard, but=path, way_out=way_out)
         ended = threading.Event()
         thread = threading.Thread(target=_touch_until, args=(path, ended), daemon=True)
         thread.start()
@@ -74,7 +77,9 @@ def locked(directory: Path, shard: str | None = None) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def check_unlocked(directory: Path, shard: str | None = None, *, but: Path | None = None) -> None:
+def check_unlocked(
+    directory: Path, shard: str | None = None, *, but: Path | None = None, way_out: str = SHARE
+) -> None:
     """Raise `InputError` if a process is at work that a session would be in the way of.
 
     Files of processes that have ended are removed.
@@ -87,6 +92,8 @@ def check_unlocked(directory: Path, shard: str | None = None, *, but: Path | Non
         The shard to be worked on; the whole run if left out.
     but : Path, optional
         A lock of the caller.
+    way_out : str, optional
+        What to do then.
     """
     conflicting = {_name(None), _name(shard)}
     for path in sorted(directory.glob(f"{PREFIX}*")):
@@ -94,7 +101,7 @@ def check_unlocked(directory: Path, shard: str | None = None, *, but: Path | Non
             continue
         with writing(path):
             if _is_held(path, directory):
-                raise _refusal(directory, path)
+                raise _refusal(directory, path, way_out)
             _remove(path)
 
 
@@ -208,7 +215,7 @@ def _touch_until(path: Path, ended: threading.Event) -> None:
             path.touch(exist_ok=True)
 
 
-def _refusal(directory: Path, path: Path) -> InputError:
+def _refusal(directory: Path, path: Path, way_out: str) -> InputError:
     lock = _read(path)
     shard = path.name.removeprefix(f"{PREFIX}-shard-") if path.name != PREFIX else ""
     doing = f" on shard {shard.replace('-', '/')}" if shard else ""
@@ -216,6 +223,6 @@ def _refusal(directory: Path, path: Path) -> InputError:
         str(directory),
         f"process {lock.get('process', '?')} on {lock.get('host', '?')} at work{doing} since "
         f"{lock.get('since', 'a moment ago')}",
-        "one process for a run, or one for each of its shards",
-        "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2.",
+        "one process at a time",
+        way_out,
     )
