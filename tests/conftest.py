@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import toy
+
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("cytosurf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cytosurf")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -34,7 +34,7 @@ def assert_close(one, other):
 
 
 @given(seed=seeds, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_units_and_offsets_of_columns(seed, data):
     """Each column may be measured in any unit, from any zero, in either direction."""
     x, label, folds, k = toy_problem(seed)
@@ -44,7 +44,7 @@ def test_units_and_offsets_of_columns(seed, data):
 
 
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_order_of_vertices(seed):
     """Vertices may come in any order."""
     x, label, folds, k = toy_problem(seed)
@@ -55,7 +55,7 @@ def test_order_of_vertices(seed):
 
 
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_order_of_columns(seed):
     """Features may come in any order."""
     x, label, folds, k = toy_problem(seed)
@@ -64,7 +64,7 @@ def test_order_of_columns(seed):
 
 
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_numbers_of_classes(seed):
     """Classes may be numbered in any order, with gaps."""
     x, label, folds, k = toy_problem(seed)
@@ -74,7 +74,7 @@ def test_numbers_of_classes(seed):
 
 
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_order_of_folds(seed):
     """The fit of a fold does not depend on the one it starts from."""
     x, label, folds, k = toy_problem(seed)
@@ -85,7 +85,7 @@ def test_order_of_folds(seed):
 
 
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_probabilities_are_probabilities(seed):
     """They add up to 1 where something was tested, and to 0 elsewhere."""
     x, label, folds, k = toy_problem(seed)

@@ -222,7 +222,7 @@ class TestContentHash:
     """The content of arrays, however it is stored."""
 
     @given(array=ANY_ARRAY)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_layout_does_not_matter(self, array):
         """Byte order, memory order, views, and the order of names give the same hash."""
         plain = arrays_sha256({"a": array, "b": np.zeros(2)})
@@ -233,7 +233,7 @@ class TestContentHash:
         assert arrays_sha256({"a": view, "b": np.zeros(4)[::2]}) == plain
 
     @given(array=ANY_ARRAY)
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_it_survives_a_file(self, tmp_path_factory, array):
         """Arrays read back have the hash they had when written."""
         path = write_npz(tmp_path_factory.mktemp("hash") / "x.npz", a=array)

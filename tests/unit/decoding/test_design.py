@@ -18,7 +18,7 @@ class TestMakeDesign:
     """From a matrix to tiles."""
 
     @given(n=st.integers(2, 1500), n_groups=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_every_row_has_one_slot_in_a_tile_of_its_group(self, n, n_groups, seed):
         """Groups never share a tile, rows keep their order in it, and empty slots hold zeros."""
         rng = np.random.default_rng(seed)

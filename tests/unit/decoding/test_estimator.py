@@ -61,7 +61,7 @@ def problems(draw):
 class TestAgainstScikitLearn:
     """The objective is LogisticRegression's, and the solution its minimum."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         problem=problems(),
         C=st.sampled_from([1e-3, 0.1, 1.0, 30.0]),

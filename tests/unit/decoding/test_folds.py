@@ -103,7 +103,7 @@ class TestDealBlocks:
         n_folds=st.integers(2, 5),
         seed=st.integers(0, 2**64 - 1),
     )
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_folds_are_even(self, sizes, n_folds, seed):
         """No block is split, no fold is empty, and folds differ by the largest block at most."""
         block = np.repeat(np.arange(len(sizes)), sizes)
@@ -201,7 +201,7 @@ class TestMakeFolds:
         assert np.array_equal(folds.fold, toy_folds(brain, scheme="slabs", seed=1).fold)
 
     @given(seed=st.integers(0, 1000), n=st.integers(10, 60), n_slabs=st.integers(5, 10))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_slabs_hold_as_many_vertices(self, seed, n, n_slabs):
         """No slab is empty, none is larger than another by more than a vertex, none is split."""
         rng = np.random.default_rng(seed)

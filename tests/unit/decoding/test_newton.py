@@ -17,7 +17,7 @@ def solve(x, index, weight=None, **options):
     return solve_softmax(x, index, weight, **(defaults | options))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     p=st.integers(1, 7),

@@ -142,7 +142,7 @@ class TestMakeProblem:
 class TestGradient:
     """The gradient of the objective."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         seed=st.integers(0, 2**32 - 1),
         p=st.integers(1, 9),

@@ -56,7 +56,7 @@ class TestOracle:
     """Equality with scikit-learn on random labels with absent classes."""
 
     @given(labels())
-    @settings(max_examples=75, deadline=None)
+    @settings(max_examples=75)
     def test_counts(self, data):
         """Counts are scikit-learn's confusion matrices of the folds."""
         expected = of_folds(lambda t, p: metrics.confusion_matrix(t, p, labels=range(K)), *data)
@@ -76,13 +76,13 @@ class TestOracle:
         ],
     )
     @given(data=labels())
-    @settings(max_examples=75, deadline=None)
+    @settings(max_examples=75)
     def test_scores_of_folds(self, ours, theirs, data):
         """Each score equals scikit-learn's of the fold."""
         np.testing.assert_allclose(ours(count(*data)), of_folds(theirs, *data), atol=1e-13)
 
     @given(labels())
-    @settings(max_examples=75, deadline=None)
+    @settings(max_examples=75)
     def test_pooled_macro_f1(self, data):
         """The pooled score is scikit-learn's of all folds together, over the fixed label list."""
         truth, prediction, _ = data
@@ -92,7 +92,7 @@ class TestOracle:
         assert pooled_macro_f1(count(*data)) == pytest.approx(expected, abs=1e-13)
 
     @given(labels(), st.integers(0, 2**32 - 1), st.sampled_from([np.float64, np.float32]))
-    @settings(max_examples=75, deadline=None)
+    @settings(max_examples=75)
     def test_log_loss(self, data, seed, dtype):
         """The log-loss is scikit-learn's, zeros and ones included."""
         truth = data[0]
@@ -104,7 +104,7 @@ class TestOracle:
         assert log_loss(truth, probability) == pytest.approx(expected, rel=1e-5)
 
     @given(labels(), st.sets(st.integers(0, 100)))
-    @settings(max_examples=75, deadline=None)
+    @settings(max_examples=75)
     def test_prior_reference(self, data, unlabelled):
         """Counts and log-loss are those of DummyClassifier(strategy="prior") in each fold."""
         truth, _, fold = data

@@ -73,7 +73,7 @@ def test_every_vertex_takes_the_nearest_point():
     assert assigned.explained is None
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(most=st.floats(0.2, 3))
 def test_vertices_without_a_near_point_are_not_valid(most):
     """The map of distances still says how far the nearest was."""
@@ -133,7 +133,7 @@ def test_components_are_the_exact_ones(monkeypatch, block):
     assert f"fitted over {valid.sum():,} vertices of the midsurface" in reduced.notes[-1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     cuts=st.lists(st.integers(0, 200), max_size=5),

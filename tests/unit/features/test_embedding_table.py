@@ -125,7 +125,7 @@ class TestSpaces:
 class TestFiles:
     """The same table on disk."""
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(n=st.integers(1, 40), d=st.integers(1, 9), step=st.integers(1, 40), text=st.booleans())
     def test_what_is_written_is_read(self, tmp_path_factory, n, d, step, text):
         """To the last bit, whatever the chunks."""

@@ -59,7 +59,7 @@ def test_columns_are_not_rescaled():
     assert abs(loadings[1, 0]) > 0.999
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(hnp.arrays(np.float64, (12, 4), elements=st.floats(-100, 100, width=32)))
 def test_the_largest_loading_is_positive_and_loadings_are_orthonormal(values):
     """The sign rule holds whatever the data, and mirroring the data mirrors nothing."""

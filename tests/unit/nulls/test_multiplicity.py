@@ -32,13 +32,13 @@ def together(seed, n_spins, n_tests, share=0.7):
 class TestBenjaminiHochberg:
     """False discovery rate."""
 
-    @settings(max_examples=15, deadline=None)  # the first call loads statsmodels
+    @settings(max_examples=15)  # the first call loads statsmodels
     @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
     def test_equals_scipy(self, p):
         """The values are those of scipy's own function."""
         np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
 
-    @settings(max_examples=15, deadline=None)  # the first call loads statsmodels
+    @settings(max_examples=15)  # the first call loads statsmodels
     @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
     def test_lies_between_the_raw_values_and_holm(self, p):
         """It asks for less than Holm's method and for more than none."""
@@ -56,14 +56,12 @@ class TestBenjaminiHochberg:
 class TestMaxStatistic:
     """The largest of all statistics of each spin."""
 
-    @settings(deadline=None)
     @given(steps, arrays(np.float64, st.integers(1, 40), elements=steps))
     def test_one_statistic_is_the_plain_p_value(self, observed, null):
         """A family of one needs no adjustment."""
         result = max_statistic([observed], null[:, None])
         assert result.p.tolist() == [SpinPValue.from_null(observed, null).p]
 
-    @settings(deadline=None)
     @given(nulls)
     def test_never_below_the_plain_p_value(self, rows):
         """Adjusting can only raise a p-value, and the order of the statistics stays."""
@@ -213,7 +211,6 @@ class TestNullBands:
             inside.append(((new >= bands.low_all) & (new <= bands.high_all)).all())
         assert stats.binomtest(sum(inside), len(inside), 0.9).pvalue > 0.001
 
-    @settings(deadline=None)
     @given(nulls, st.floats(0.01, 0.99))
     def test_simultaneous_is_wider(self, null, coverage):
         """It holds the pointwise band, and at least its share of the spins."""

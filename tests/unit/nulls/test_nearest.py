@@ -61,7 +61,7 @@ def test_ties_go_to_the_lowest_index(turn):
     assert found.max() < len(points) // 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32),
     n=st.integers(1, 400),

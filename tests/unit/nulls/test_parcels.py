@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
@@ -68,7 +68,6 @@ class TestSpinParcels:
             np.testing.assert_array_equal(index, spin)
 
     @pytest.mark.parametrize("method", METHODS)
-    @settings(deadline=None)
     @given(seed=seeds)
     def test_is_a_permutation_of_each_hemisphere(self, method, seed):
         """Every value is handed on once, and none to the other hemisphere."""
@@ -121,7 +120,6 @@ class TestSpinParcels:
 class TestHungarian:
     """The smallest sum."""
 
-    @settings(deadline=None)
     @given(seeds)
     def test_no_permutation_has_a_smaller_sum(self, seed):
         """Against all permutations of six parcels."""
@@ -134,7 +132,6 @@ class TestHungarian:
 class TestVasa:
     """The farthest chooses first."""
 
-    @settings(deadline=None)
     @given(seeds, st.integers(1, 40))
     def test_equals_looking_at_all_distances_each_time(self, seed, n):
         """As choosing again from the whole table of free rows and columns."""

@@ -57,7 +57,7 @@ def haar_angle_cdf(angle):
 class TestHaar:
     """Rotations are uniform."""
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.sampled_from(POLICIES))
     def test_every_draw_is_a_rotation(self, seed, k, policy):
         """Whatever the seed and the spin, both matrices are orthogonal with determinant 1."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,7 +28,6 @@ def by_hand(observed, null, h):
 class TestSequentialPValue:
     """Besag and Clifford's rule."""
 
-    @settings(deadline=None)
     @given(scores, some_null, counts)
     def test_equals_looking_at_one_spin_after_the_other(self, observed, null, h):
         """The p-value and the stopping point are those of the loop that defines them."""
@@ -37,7 +36,6 @@ class TestSequentialPValue:
         assert 0 < result.p <= 1
         assert result.ci95[0] <= result.exceed / result.n_spins <= result.ci95[1]
 
-    @settings(deadline=None)
     @given(scores, some_null, counts, st.lists(scores | st.just(np.nan), max_size=20))
     def test_later_spins_change_nothing(self, observed, null, h, more):
         """Once settled, the outcome is the same whatever else was computed."""
@@ -46,7 +44,6 @@ class TestSequentialPValue:
         again = sequential_p_value(observed, [*null, *more], exceedances=h, max_spins=len(null))
         assert again == result
 
-    @settings(deadline=None)
     @given(scores, some_null, counts, st.integers(1, 80))
     def test_enough_means_that_the_outcome_is_final(self, observed, null, h, most):
         """The first moment at which spins are enough gives the outcome of all of them."""
@@ -60,7 +57,6 @@ class TestSequentialPValue:
         if final.complete:
             assert enough.index(True) == final.n_spins
 
-    @settings(deadline=None)
     @given(scores, some_null)
     def test_without_stopping_it_is_the_plain_p_value(self, observed, null):
         """With fewer exceedances than asked for, nothing is different."""
@@ -92,7 +88,6 @@ class TestSequentialPValue:
         ]
         assert np.r_[stop, no_stop][p <= alpha].sum() <= alpha + 1e-6
 
-    @settings(deadline=None)
     @given(scores, some_null, counts)
     def test_a_spin_that_could_not_be_tested_exceeds(self, observed, null, h):
         """As in the plain p-value: NaN stands for any value above the observed one."""
@@ -144,7 +139,6 @@ class TestSequentialPValue:
 class TestLeadingSpins:
     """Only spins before the first gap may decide."""
 
-    @settings(deadline=None)
     @given(st.sets(st.integers(0, 30)), st.randoms())
     def test_any_order_of_arrival(self, spins, random):
         """The result is that of the sorted spins, cut at the first gap."""

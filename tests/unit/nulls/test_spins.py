@@ -188,7 +188,7 @@ class TestAssign:
         expected = left if hemisphere == "L" else right - len(right)
         np.testing.assert_array_equal(alone, expected)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.integers(0, 2**40), st.integers(0, 2**40), st.sampled_from(["L", "R"]))
     def test_labels_never_cross_hemispheres(self, seed, k, hemisphere):
         """Every vertex gets its label from its own hemisphere, whatever the spin."""

@@ -34,7 +34,7 @@ def random_counts(seed, n_folds=4, n_classes=3, n=60):
     return truth, prediction, fold, counts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_fold_means_are_those_of_scikit_learn(seed):
     """Each fold is scored on its own; folds without a tested vertex are left out."""

@@ -9,7 +9,7 @@ from cytosurf.errors import InputError
 from cytosurf.probes.folds import strip_folds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 999),
     width=st.floats(1, 2),

@@ -101,7 +101,7 @@ def test_the_silhouette_of_a_sphere_is_a_disc():
     assert len(np.unique(view.pixel)) == len(view.pixel)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(4)), st.integers(0, 5))
 def test_the_picture_does_not_depend_on_the_order_of_faces_or_corners(order, roll):
     """Renumbering triangles changes neither what is seen nor the shading."""

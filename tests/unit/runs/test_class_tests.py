@@ -29,7 +29,7 @@ def test_is_what_the_nulls_say():
     assert result["n_spins"] == [60] * 4
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_a_class_that_spins_take_away_rests_on_the_others(seed):
     """Its p counts the spins that kept it; a spin that kept nothing exceeds for every class."""

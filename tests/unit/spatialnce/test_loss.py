@@ -76,7 +76,7 @@ def test_no_temperature_overflows(temperature):
     assert gradient.isfinite().all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(SEEDS)
 def test_the_order_of_samples_does_not_matter(seed):
     """The loss is the same, and gradients and losses of anchors go with their samples."""
@@ -89,7 +89,7 @@ def test_the_order_of_samples_does_not_matter(seed):
     torch.testing.assert_close(b, a, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(SEEDS, st.floats(-1e6, 1e6), st.booleans())
 def test_moving_the_brain_does_not_matter(seed, shift_mm, mirror):
     """Rotations, reflections and any origin leave the loss alone; so does their precision."""

@@ -18,7 +18,7 @@ PLACES = np.random.default_rng(0).uniform(0, 30, (400, 3))
     st.sampled_from([1, 2, 4, 8]),
     st.sampled_from([1, 4]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_processes_share_the_same_batch_whatever_their_number(seed, step, world_size, group):
     """Slices put together are the batch; a new sampler gives it without what came before."""
     sampler = BatchSampler(PLACES, 64, seed, group, 6.0)

@@ -15,7 +15,7 @@ from cytosurf.spatialnce.weights import (
 LIKE = torch.zeros(2, 2, dtype=torch.float64)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**16), st.integers(1, 4))
 def test_distances_are_those_of_differences(seed, axes):
     """In any number of dimensions, and without cancellation far from the origin."""

@@ -37,7 +37,7 @@ def by_loops(source, target, source_areas, target_areas):
 
 
 @given(source=SPHERES, target=SPHERES, seed=st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_equal_to_the_method_in_words(source, target, seed):
     """For any pair of spheres and any areas, weights are those of plain loops."""
     rng = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def test_equal_to_the_method_in_words(source, target, seed):
 
 
 @given(source=SPHERES, target=SPHERES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_rows_add_up_to_one_and_every_source_vertex_is_used(source, target):
     """Constants stay constant, and unlike by three corners no value of a fine mesh is skipped."""
     weights = adaptive_weights(source, target, source.vertex_areas(), target.vertex_areas())
@@ -58,7 +58,7 @@ def test_rows_add_up_to_one_and_every_source_vertex_is_used(source, target):
 
 
 @given(sphere=SPHERES, seed=st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_identity_on_the_same_sphere(sphere, seed):
     """From a sphere to itself the weights are the identity, whatever the areas."""
     areas = np.random.default_rng(seed).uniform(0.1, 3, (2, sphere.n_vertices))
@@ -122,7 +122,7 @@ def test_areas_that_do_not_fit_are_refused(areas, message):
 
 
 @given(source=SPHERES, target=SPHERES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_nearest_is_the_nearest_direction(source, target):
     """Each target takes the one source vertex with the smallest angle to it."""
     weights = nearest_weights(source, target).toarray()

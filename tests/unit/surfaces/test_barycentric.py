@@ -76,7 +76,7 @@ SPHERES = st.builds(
 
 
 @given(source=SPHERES, target=SPHERES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_equal_to_the_brute_force_search(source, target):
     """Weights equal those of a dense search over all triangles, for any pair of spheres."""
     weights = barycentric_weights(source, target).toarray()
@@ -84,7 +84,7 @@ def test_equal_to_the_brute_force_search(source, target):
 
 
 @given(source=SPHERES, target=SPHERES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_partition_of_unity(source, target):
     """Every target has one to three weights, none negative, of sum 1; constants stay constant."""
     weights = barycentric_weights(source, target)
@@ -96,7 +96,7 @@ def test_partition_of_unity(source, target):
 
 
 @given(sphere=SPHERES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_identity_on_the_same_sphere(sphere):
     """From a sphere to itself the weights are exactly the identity matrix."""
     weights = barycentric_weights(sphere, sphere)
@@ -113,7 +113,7 @@ def test_rounding_of_coordinates_is_no_weight():
 
 
 @given(source=SPHERES, target=SPHERES, seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_turning_both_spheres_changes_nothing(source, target, seed):
     """Weights depend on the relative position alone: a common rotation leaves them as they are."""
     before = barycentric_weights(source, target)
@@ -125,7 +125,7 @@ def test_turning_both_spheres_changes_nothing(source, target, seed):
     radius=st.floats(0.5, 500),
     values=hnp.arrays(float, 162, elements=st.floats(-1e3, 1e3, allow_subnormal=False)),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_radii_do_not_matter_and_no_value_overshoots(radius, values):
     """Spheres of different radii give the same weights, and results stay within the values."""
     source, target = toy.icosphere(2), rotated(toy.icosphere(3), 5)

@@ -38,7 +38,7 @@ def dense(discs):
 
 
 @given(seed=st.integers(0, 1000), radius_mm=st.floats(0.5, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_equal_to_scipys_dijkstra_on_the_same_graph(seed, radius_mm):
     """Every distance, and what lies within the radius, is that of Dijkstra's algorithm."""
     mesh = bumpy(seed)
@@ -47,7 +47,7 @@ def test_equal_to_scipys_dijkstra_on_the_same_graph(seed, radius_mm):
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_distances_are_a_metric(seed):
     """Distances are 0 at the centre, symmetric, at least the straight line, at most the edges."""
     mesh = bumpy(seed)
@@ -154,7 +154,7 @@ def test_many_vertices_in_few_discs():
 
 
 @given(seed=st.integers(0, 1000), radius_mm=st.floats(0.1, 30))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_moments_equal_numpy_over_the_discs(seed, radius_mm):
     """Mean, population SD and count are NumPy's over the valid vertices of each stored disc."""
     mesh = bumpy(seed)

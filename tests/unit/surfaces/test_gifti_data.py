@@ -79,7 +79,7 @@ ARRAYS = st.one_of(
     data=st.data(),
     encoding=st.sampled_from(["B64GZ", "B64BIN"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_read_as_nibabel_reads(arrays, data, encoding):
     """Bits, shapes, intents, names and labels of a file of nibabel come out as nibabel has them."""
     names = data.draw(st.lists(texts, min_size=len(arrays), max_size=len(arrays)))
@@ -91,7 +91,7 @@ def test_read_as_nibabel_reads(arrays, data, encoding):
 
 
 @given(arrays=st.lists(ARRAYS, min_size=1, max_size=3), data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nibabel_reads_what_is_written(arrays, data):
     """Arrays put into an empty image are those that nibabel finds in the file."""
     names = data.draw(st.lists(texts, min_size=len(arrays), max_size=len(arrays)))

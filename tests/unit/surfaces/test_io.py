@@ -51,7 +51,7 @@ def one(folder, name, values=None, structure=None, names=None):
 class TestRoundTrips:
     """What is written is what is read."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(maps(), st.sampled_from(["shape.gii", "func.gii", "dscalar.nii"]))
     def test_maps_come_back_bit_by_bit(self, data, suffix):
         """Values, columns, space and sides; GIFTI keeps valid where any column is a number."""
@@ -67,7 +67,7 @@ class TestRoundTrips:
         assert again.columns == data.columns
         assert (again.space, again.hemispheres) == (data.space, data.hemispheres)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(parcellations(), st.sampled_from(["_hemi-{hemi}.label.gii", ".dlabel.nii"]))
     def test_labels_come_back_with_keys_and_names(self, data, suffix):
         """Keys up to the largest, and names in any script."""

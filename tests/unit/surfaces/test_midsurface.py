@@ -51,7 +51,7 @@ def test_the_midsurface_of_bigbrain_is_that_of_its_templates():
         np.testing.assert_array_equal(midsurface(pial, white).vertices, middle.vertices)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.5, 12))
 def test_the_nearest_point_is_the_one_of_all_distances(seed, most):
     """Brute force gives the same points, distances and limit."""
@@ -66,7 +66,7 @@ def test_the_nearest_point_is_the_one_of_all_distances(seed, most):
     np.testing.assert_array_equal(weights.toarray(), expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from(METHODS[1:]), st.integers(1, 90), st.floats(0.5, 12))
 def test_weights_are_those_of_the_formulas(seed, method, k, most):
     """Of the k nearest points within the limit, scaled to a sum of 1."""

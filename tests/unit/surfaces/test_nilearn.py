@@ -23,7 +23,7 @@ MESHES = {"L": toy.icosphere(0), "R": toy.icosphere(0)}
 assert MESHES["L"].n_vertices == N
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(maps())
 def test_maps_come_back_bit_by_bit(data):
     """Values where valid, the mask and the sides; NaN where not valid."""
@@ -35,7 +35,7 @@ def test_maps_come_back_bit_by_bit(data):
     assert (again.columns, again.hemispheres) == (data.columns, data.hemispheres)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(parcellations())
 def test_labels_come_back_with_their_names(data):
     """Keys are int32 in the image."""

@@ -45,7 +45,7 @@ def weight_matrices(draw):
 
 
 @given(weights=weight_matrices(), seed=st.integers(0, 1000), n_columns=st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_apply_weights_equals_a_loop_over_targets(weights, seed, n_columns):
     """Masked values are the mean over valid sources with their weights scaled to a sum of 1."""
     rng = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ def test_apply_weights_equals_a_loop_over_targets(weights, seed, n_columns):
 
 
 @given(weights=weight_matrices(), seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_resample_labels_equals_a_loop_over_targets(weights, seed):
     """Each target has the key of the largest summed weight, the smallest one if several have it."""
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ from tests.unit.surfaces.volumes import (
 
 
 @given(slope=st.tuples(*[st.floats(-5, 5)] * 3), n_samples=st.integers(1, 6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_linear_field_is_sampled_exactly(slope, n_samples):
     """A field linear in mm has its value at the midpoint, whatever axes the voxels have."""
     image = image_of(lambda x, y, z: slope[0] * x + slope[1] * y + slope[2] * z)
