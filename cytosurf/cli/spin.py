@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,27 +58,17 @@ def spin_command(
     """
     from cytosurf.spinning import forecast_spins, spin
 
+    how: dict[str, Any] = {
+        "shard": shard,
+        "jobs": jobs,
+        "scheduler": scheduler,
+        "device": device,
+        "stop_after_exceedances": stop_after_exceedances,
+    }
     if dry_run:
-        expected = forecast_spins(
-            run_dir,
-            spins,
-            shard=shard,
-            jobs=jobs,
-            scheduler=scheduler,
-            device=device,
-            stop_after_exceedances=stop_after_exceedances,
-        )
-        typer.echo(_what_it_takes(expected, shard))
+        typer.echo(_what_it_takes(forecast_spins(run_dir, spins, **how), shard))
         return
-    result = spin(
-        run_dir,
-        spins,
-        shard=shard,
-        jobs=jobs,
-        scheduler=scheduler,
-        device=device,
-        stop_after_exceedances=stop_after_exceedances,
-    )
+    result = spin(run_dir, spins, **how)
     if result is None:
         typer.echo(f"Shard {shard} is done. When all are: cytosurf merge {run_dir}")
     else:

@@ -94,6 +94,34 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
     return Path(path)
 
 
+def check_writable(directory: Path) -> None:
+    """Raise `InputError` unless files can be made in `directory` or where it will be.
+
+    Tried with a file of some bytes rather than asked of the permissions, which do not know of full
+    or read-only file systems.
+
+    Parameters
+    ----------
+    directory : Path
+        A folder that exists or can be made.
+    """
+    existing = directory
+    try:
+        existing = next(p for p in (directory, *directory.absolute().parents) if p.exists())
+        if not existing.is_dir():
+            raise NotADirectoryError
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError as error:
+        raise InputError(
+            f"--out {directory}",
+            f"a place that cannot be written ({error.strerror or 'not a folder'}: {existing})",
+            "a folder that can be written",
+            "Choose another one with --out, or make room.",
+        ) from None
+
+
 def write_npz(path: str | os.PathLike[str], **arrays: npt.ArrayLike) -> Path:
     """Write named arrays as a compressed ``.npz`` through a temporary name; return the path.
 
@@ -120,6 +148,11 @@ def _save_npz(stream: BinaryIO, arrays: dict[str, npt.ArrayLike]) -> None:
     named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     _refuse_objects(named)
     np.savez_compressed(stream, **named)
+
+
+def with_checksum(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Return arrays with the SHA-256 of their content as one more, ``sha256``."""
+    return arrays | {"sha256": np.array(arrays_sha256(arrays))}
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

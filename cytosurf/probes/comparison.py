@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import file_sha256, write_npz, write_text
+from cytosurf.compute.files import check_writable, file_sha256, write_npz, write_text
 from cytosurf.decoding.folds import Folds
 from cytosurf.decoding.scores import mean_sd
 from cytosurf.errors import CytosurfError, InputError, unknown_name
@@ -42,7 +42,6 @@ from cytosurf.spatialnce.config_files import make_config
 from cytosurf.spatialnce.embed import embedded
 from cytosurf.spatialnce.loop import train
 from cytosurf.spatialnce.model import load_model
-from cytosurf.spatialnce.run_directory import make_directory
 from cytosurf.spatialnce.sources import open_source, xray_file
 
 TRAINED: dict[str, dict[str, Any]] = {
@@ -199,10 +198,10 @@ def _claim(task: _Task) -> None:
     config = {k: v for k, v in task.config.identity().items() if k != "loss.kind"}
     config["source.path"] = file_sha256(xray_file(task.config.source))  # type: ignore[arg-type]
     asked = json.loads(json.dumps({"config": config, "protocol": asdict(task.protocol)}))
-    make_directory(task.out)
+    check_writable(task.out)
     path = task.out / "probe.json"
     if not path.exists():
-        if any(task.out.iterdir()):
+        if any(task.out.glob("*")):
             raise InputError("--out", f"{task.out}, not empty", "a new or empty folder")
         write_text(path, json.dumps(asked, indent=2) + "\n")
         return

@@ -1,8 +1,8 @@
 """Runs: configuration, inputs, the observed result, spins, and the run directory they fill."""
 
+from cytosurf.compute.files import check_writable
 from cytosurf.runs.chunks import spin_counts
 from cytosurf.runs.config import FoldConfig, RunConfig, make_config, read_config
-from cytosurf.runs.directory import check_writable
 from cytosurf.runs.execute import Prepared, complete, execute, prepare
 from cytosurf.runs.extend import add_to_run, merge_into_run
 from cytosurf.runs.family import correct_family, family_members, regain_family

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cytosurf._version import __version__
-from cytosurf.compute.files import atomic_path
+from cytosurf.compute.files import atomic_path, check_writable
 from cytosurf.compute.pool import resolve_jobs, run_tasks
 from cytosurf.errors import InputError, unknown_name
 from cytosurf.features.position import MAX_HARMONICS
@@ -40,7 +40,6 @@ from cytosurf.nulls.calibrate import (
 from cytosurf.nulls.eigenmodes import cortex_modes
 from cytosurf.nulls.random_fields import SYMMETRIES
 from cytosurf.runs.config import FoldConfig, RunConfig
-from cytosurf.runs.directory import check_writable
 from cytosurf.runs.inputs import Inputs, TargetLike, labels_to_spin, surface_meshes
 from cytosurf.runs.names import name_of
 from cytosurf.runs.options import config_of, inputs_of

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import arrays_sha256, npz_bytes, write_bytes
+from cytosurf.compute.files import npz_bytes, with_checksum, write_bytes
 from cytosurf.errors import InputError
 from cytosurf.nulls import Policy, SpinChunk, SpinCounts, fold_mean_macro_f1
 from cytosurf.nulls.statistics import Statistic
-from cytosurf.runs.record import AGAIN, read_arrays
+from cytosurf.runs.record import AGAIN, read_arrays, read_whole
 
 FOLDER = "spins"
 _NAME = re.compile(r"(independent|mirrored)_(\d+)-(\d+)\.npz")
@@ -53,7 +53,7 @@ def chunk_file(policy: str, run: str, chunk: SpinChunk) -> tuple[str, bytes]:
         "run": np.array(run),
     }
     name = f"{policy}_{chunk.spins[0]:06d}-{chunk.spins[-1]:06d}.npz"
-    return name, npz_bytes(**arrays, sha256=np.array(arrays_sha256(arrays)))
+    return name, npz_bytes(**with_checksum(arrays))
 
 
 def write_chunk(directory: Path, policy: str, run: str, chunk: SpinChunk) -> Path:
@@ -168,12 +168,8 @@ def read_chunk(path: Path) -> dict[str, npt.NDArray[Any]]:
     InputError
         If the file is missing or damaged.
     """
-    try:
-        arrays = read_arrays(path)
-        whole = str(arrays.pop("sha256", "")) == arrays_sha256(arrays)
-    except InputError:
-        whole = False
-    if not whole:
+    arrays = read_whole(path)
+    if arrays is None:
         found = "a damaged file: its checksum is wrong"
         raise InputError(str(path), found, "the spins that were written", f"Delete it. {AGAIN}")
     return arrays
@@ -183,13 +179,7 @@ def intact_chunks(
     directory: Path, policy: str, spins: range | None = None
 ) -> Iterator[tuple[Path, dict[str, npt.NDArray[Any]] | None]]:
     """Give the files of `chunk_paths` with their arrays, None where they are damaged."""
-    for path in chunk_paths(directory, policy, spins):
-        try:
-            arrays = read_chunk(path)
-        except InputError:
-            yield path, None
-        else:
-            yield path, arrays
+    return ((path, read_whole(path)) for path in chunk_paths(directory, policy, spins))
 
 
 def intact_spins(
@@ -263,7 +253,8 @@ def vertex_sums(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Add up over all spins of one policy in how many each vertex was tested, and predicted right.
 
-    A file of which another one holds all spins is passed over.
+    A file of which another one holds all spins is passed over; a spin that is in two files that
+    overlap in part counts twice.
 
     Parameters
     ----------
@@ -283,8 +274,7 @@ def vertex_sums(
         If there are no spins of this policy, or a file is damaged.
     """
     last, sums = -1, [np.zeros(1, np.int64)] * 2
-    for path in chunk_paths(directory, policy):
-        arrays = read_chunk(path)
+    for arrays in _intact(directory, policy):
         if arrays["spins"][-1] > last:
             last = int(arrays["spins"][-1])
             sums = [

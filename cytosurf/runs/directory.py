@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,34 +15,6 @@ from cytosurf.runs.provenance import differences, made_with, versions
 from cytosurf.runs.record import INFO, read_json
 
 ADVICE_OTHER_RUN = "Choose another --out, or delete the directory."
-
-
-def check_writable(directory: Path) -> None:
-    """Raise `InputError` unless files can be made in `directory` or where it will be.
-
-    Tried with a file of some bytes rather than asked of the permissions, which do not know of full
-    or read-only file systems.
-
-    Parameters
-    ----------
-    directory : Path
-        A folder that exists or can be made.
-    """
-    existing = directory
-    try:
-        existing = next(p for p in (directory, *directory.absolute().parents) if p.exists())
-        if not existing.is_dir():
-            raise NotADirectoryError
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(bytes(4096))
-            file.flush()
-    except OSError as error:
-        raise InputError(
-            f"--out {directory}",
-            f"a place that cannot be written ({error.strerror or 'not a folder'}: {existing})",
-            "a folder that can be written",
-            "Choose another one with --out, or make room.",
-        ) from None
 
 
 def check_same_config(directory: Path, config: RunConfig) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cytosurf._version import __version__
+from cytosurf.compute.files import check_writable
 from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.decoding.crossval import Decoder
 from cytosurf.errors import CytosurfWarning
@@ -29,7 +30,6 @@ from cytosurf.runs.directory import (
     check_same_config,
     check_same_inputs,
     check_same_version,
-    check_writable,
     warn_of_rounding,
     with_earlier_requests,
 )

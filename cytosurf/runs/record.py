@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import write_npz, write_text
+from cytosurf.compute.files import arrays_sha256, write_npz, write_text
 from cytosurf.errors import InputError
 from cytosurf.runs.config import read_config
 from cytosurf.surfaces.space import Space
@@ -246,6 +246,22 @@ def load_run(directory: str | Path, *, with_spins: bool = True) -> RunRecord:
         )
     except KeyError as missing:
         raise InputError(str(directory), f"no {missing}", "a finished run", AGAIN) from None
+
+
+def read_whole(path: Path) -> dict[str, npt.NDArray[Any]] | None:
+    """Read what was written with `cytosurf.compute.files.with_checksum`, but for the checksum.
+
+    Returns
+    -------
+    dict or None
+        None if the file is missing, broken, or other than it was written.
+    """
+    try:
+        arrays = read_arrays(path)
+    except InputError:
+        return None
+    checksum = str(arrays.pop("sha256", ""))
+    return arrays if checksum == arrays_sha256(arrays) else None
 
 
 def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:

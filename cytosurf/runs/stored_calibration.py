@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import arrays_sha256, write_npz
+from cytosurf.compute.files import with_checksum, write_npz
 from cytosurf.errors import CytosurfWarning, InputError
-from cytosurf.runs.record import read_arrays, read_json, write_json
+from cytosurf.runs.record import read_json, read_whole, write_json
 
 FOLDER, JSON = "sets", "calibration.json"
 # Settings that do not make another calibration, or follow from others and from the data.
@@ -44,7 +44,7 @@ def keep_set(
     if not (folder / JSON).exists():
         write_json(folder / JSON, {"schema": 1, "settings": settings, "rates": []})
     arrays = {"statistic": statistic, "run": np.array(run)}
-    write_npz(_path(folder, number), **arrays, sha256=np.array(arrays_sha256(arrays)))
+    write_npz(_path(folder, number), **with_checksum(arrays))
 
 
 def finished_sets(
@@ -72,12 +72,8 @@ def finished_sets(
         path = _path(folder, number)
         if not path.exists():
             continue
-        try:
-            arrays = read_arrays(path, ("statistic", "run", "sha256"))
-            whole = str(arrays.pop("sha256")) == arrays_sha256(arrays)
-        except InputError:
-            whole = False
-        if not whole:
+        arrays = read_whole(path)
+        if arrays is None:
             message = f"{path}: damaged (its checksum is wrong). Its feature set is tested again."
             warnings.warn(message, CytosurfWarning, stacklevel=3)
         elif str(arrays["run"]) != run:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.compute.files import arrays_sha256, write_npz
+from cytosurf.compute.files import with_checksum, write_npz
 from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import CytosurfWarning, InputError, unknown_name
 from cytosurf.nulls import Policy
@@ -46,6 +46,7 @@ from cytosurf.runs.record import (
     load_run,
     read_arrays,
     read_json,
+    read_whole,
     write_json,
 )
 
@@ -247,7 +248,7 @@ def _keep(folder: Path, run: str, draws: list[int], rows: list[Row]) -> None:
         "run": np.array(run),
     }
     path = folder / f"{draws[0]:06d}-{draws[-1]:06d}.npz"
-    write_npz(path, **arrays, sha256=np.array(arrays_sha256(arrays)))
+    write_npz(path, **with_checksum(arrays))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -258,12 +259,8 @@ def _finished(folder: Path, run: str) -> dict[int, Row]:
     """Return the draws that are there; damaged files are removed."""
     finished: dict[int, Row] = {}
     for path in _files(folder):
-        try:
-            arrays = read_arrays(path)
-            whole = str(arrays.pop("sha256", "")) == arrays_sha256(arrays)
-        except InputError:
-            whole = False
-        if not whole:
+        arrays = read_whole(path)
+        if arrays is None:
             message = f"{path}: damaged (its checksum is wrong). Its draws are done again."
             warnings.warn(message, CytosurfWarning, stacklevel=3)
             path.unlink()

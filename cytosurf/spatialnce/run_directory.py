@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import torch
 
-from cytosurf.compute.files import write_text
+from cytosurf.compute.files import check_writable, write_text
 from cytosurf.compute.lock import PREFIX, locked
 from cytosurf.compute.versions import installed_versions
 from cytosurf.errors import InputError
@@ -48,9 +47,9 @@ def claimed(directory: Path, config: TrainConfig) -> Iterator[None]:
         If the directory holds the training of another configuration, more updates than are asked
         for, or something else; if nothing can be written there; or if a process is at work in it.
     """
-    make_directory(directory)
+    check_writable(directory)
     path = directory / CONFIG
-    if not path.exists() and any(not f.name.startswith(PREFIX) for f in directory.iterdir()):
+    if not path.exists() and any(not f.name.startswith(PREFIX) for f in directory.glob("*")):
         raise InputError(
             f"--out {directory}", "a folder of something else", "a new or empty folder"
         )
@@ -61,27 +60,6 @@ def claimed(directory: Path, config: TrainConfig) -> Iterator[None]:
         if config != before:
             write_text(path, config_text(config))
         yield
-
-
-def make_directory(directory: Path) -> None:
-    """Make a folder if it is not there, and a file in it, which is removed.
-
-    Raises
-    ------
-    InputError
-        Where that cannot be.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"--out {directory}",
-            f"a place that cannot be written ({error.strerror})",
-            "a folder that can be written",
-            "Choose another --out.",
-        ) from None
 
 
 def _check_same(directory: Path, before: TrainConfig, now: TrainConfig) -> None:

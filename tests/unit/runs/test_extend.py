@@ -9,7 +9,7 @@ import pytest
 from cytosurf.compute.files import arrays_sha256, write_npz
 from cytosurf.errors import CytosurfWarning, InputError, WriteError
 from cytosurf.nulls import run_spins
-from cytosurf.runs import chunks, read_json, session, spins, write_json
+from cytosurf.runs import chunks, read_json, record, session, spins, write_json
 from cytosurf.runs.chunks import chunk_paths, spins_of
 from cytosurf.runs.extend import add_to_run, merge_into_run
 from cytosurf.runs.forecasting import forecast
@@ -208,10 +208,11 @@ class TestShards:
         read = []
 
         def noted(path, *names):
-            read.append(path)
+            read.extend([path] if path.parent.name == "spins" else [])
             return read_arrays(path, *names)
 
-        monkeypatch.setattr(chunks, "read_arrays", noted)
+        for module in (chunks, record):
+            monkeypatch.setattr(module, "read_arrays", noted)
         add_to_run(bare, 12, shard=Shard(2, 2))
         assert {k for path in read for k in spins_of(path)} == set(range(6, 12))
         foreign = chunk_paths(bare, "mirrored")[0]

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import SpinAssigner, run_spins
 from cytosurf.nulls.pvalues import clopper_pearson
-from cytosurf.runs import chunks, spins
+from cytosurf.runs import chunks, record, spins
 from cytosurf.runs.chunks import counts_of, read_spins, spins_of
 from cytosurf.runs.execute import make_spin_test, prepare
 from cytosurf.runs.observed import decode_observed
@@ -185,19 +185,18 @@ def test_chunks_of_other_shards_are_left_alone(spin_test, tmp_path, monkeypatch)
     before = spin_files(tmp_path)
 
     def noted(path, *names):
-        read.append(spins_of(path).start)
+        read.extend([spins_of(path).start] if path.parent.name == "spins" else [])
         return read_arrays(path, *names)
 
-    monkeypatch.setattr(chunks, "read_arrays", noted)
+    def add_two(**options):
+        tell = lambda chunk: told.extend(chunk.spins.tolist()) or ""  # noqa: E731
+        two = range(2, 4)
+        add_spins(tmp_path, spin_test, ("mirrored",), two, jobs=1, after_chunk=tell, **options)
+
+    for module in (chunks, record):
+        monkeypatch.setattr(module, "read_arrays", noted)
     with pytest.warns(CytosurfWarning, match=r"removed\. Spins 3 to 3 are computed") as caught:
-        add_spins(
-            tmp_path,
-            spin_test,
-            ("mirrored",),
-            range(2, 4),
-            jobs=1,
-            after_chunk=lambda chunk: told.extend(chunk.spins.tolist()) or "",
-        )
+        add_two()
     assert len(caught) == 1
     assert set(read) == {2, 3}
     assert told == [2, 3]
@@ -206,15 +205,7 @@ def test_chunks_of_other_shards_are_left_alone(spin_test, tmp_path, monkeypatch)
         "mirrored_000003-000003.npz"
     }
     told.clear()
-    add_spins(
-        tmp_path,
-        spin_test,
-        ("mirrored",),
-        range(2, 4),
-        jobs=1,
-        known=range(4),
-        after_chunk=lambda chunk: told.extend(chunk.spins.tolist()) or "",
-    )
+    add_two(known=range(4))
     assert told == [1, 2, 3]
     assert spin_files(tmp_path) == after
 
