@@ -56,7 +56,9 @@ class PatchModel(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the encoder's features (B, d): what embeddings are made of."""
-        features: Tensor = self.encoder((images - self.mean) / self.sd)
+        scaled = (images - self.mean) / self.sd
+        # Channels side by side: convolutions of small images take two thirds of the time on a CPU.
+        features: Tensor = self.encoder(scaled.contiguous(memory_format=torch.channels_last))
         return features
 
     def forward(self, images: Tensor) -> Tensor:

@@ -47,6 +47,18 @@ def test_the_encoder_sees_channels_of_mean_0_and_sd_1(source):
     assert seen[0].std((0, 2, 3)).tolist() == pytest.approx([1, 1], abs=1e-2)
 
 
+def test_features_do_not_depend_on_how_images_lie_in_memory(source):
+    """Channels side by side, images a part of larger ones: the same features, to the bit."""
+    model = new_model(make_config(options("x")), source).eval()
+    images = torch.from_numpy(source.read(np.arange(40)))
+    features = model.features(images)
+    side_by_side = images.contiguous(memory_format=torch.channels_last)
+    part = torch.nn.functional.pad(images, (1, 2, 3, 4))[:, :, 3:-4, 1:-2]
+    assert side_by_side.stride() != images.stride() != part.stride()
+    for same in (side_by_side, part):
+        assert torch.equal(model.features(same), features)
+
+
 def test_a_stored_model_is_built_again_from_its_folder(source, tmp_path):
     """Without the source: same features, in evaluation mode; another version is refused."""
     config = make_config(options("x"))
