@@ -28,7 +28,8 @@ def write_fold_vertices(record: RunRecord, space: Space, out: Path) -> list[Path
     -------
     list of Path
         ``fold-1.npz`` and so on, counted like the folds in the maps of a run. Each holds ``ids``,
-        the numbers of the vertices; right ones are counted on from the left.
+        the numbers of the vertices; right ones are counted on from the left, also where the run
+        holds the right hemisphere alone.
 
     Raises
     ------
@@ -38,7 +39,8 @@ def write_fold_vertices(record: RunRecord, space: Space, out: Path) -> list[Path
     written = []
     for k in range(int(record.fold.max()) + 1):
         behind = vertices_behind(record.fold == k, record.space, space, record.hemispheres)
+        first = len(behind) if record.hemispheres == ("R",) else 0
         path = out / f"fold-{k + 1}.npz"
-        write_npz(path, ids=np.flatnonzero(behind))
+        write_npz(path, ids=np.flatnonzero(behind) + first)
         written.append(path)
     return written
