@@ -34,12 +34,14 @@ from cytosurf.histology.source import (
     Int64,
     checked_coordinates,
     unit_range,
+    white_of,
     whole_numbers,
 )
 
 COLUMNS = ("image", "x_um", "y_um", "x_mm", "y_mm", "z_mm")
 OPEN_SECTIONS = 16  # kept open at a time
 PIXEL_TOLERANCE = 0.01
+BLACK_IS_0 = "MINISBLACK"  # name of the photometric interpretation in TIFF
 EXTRA = "pip install 'cytosurf[histology]'"
 DAMAGED = (OSError, ValueError, RuntimeError, struct.error, zlib.error)
 _UM_PER = {"µm": 1.0, "um": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3, "cm": 1e4}
@@ -242,19 +244,20 @@ def open_section(path: Path) -> tuple[Any, float | None]:
     Raises
     ------
     InputError
-        If the file cannot be read, or is not one grey channel.
+        If the file cannot be read, or is not one grey channel that rises from black to white.
     """
     try:
         import tifffile
         import zarr
     except ImportError:
         raise InputError(str(path), "no tifffile and zarr to read it", "both", EXTRA) from None
+    photometric = BLACK_IS_0
     try:
         if path.is_dir():
             image, pixel_um = _open_zarr(zarr.open(str(path), mode="r"))
         else:
             with tifffile.TiffFile(path) as tiff:
-                pixel_um = _tiff_pixel_um(tiff)
+                pixel_um, photometric = _tiff_pixel_um(tiff), _tiff_photometric(tiff)
             store = tifffile.imread(path, aszarr=True, level=0, maxworkers=1)
             image = zarr.open(store, mode="r")
     except (*DAMAGED, KeyError, IndexError, TypeError, tifffile.TiffFileError) as error:
@@ -263,6 +266,14 @@ def open_section(path: Path) -> tuple[Any, float | None]:
     grey = len(image.shape) == 2 or (len(image.shape) == 3 and image.shape[2] == 1)
     if not grey:
         raise InputError(str(path), f"an image of shape {image.shape}", "one grey channel")
+    if photometric != BLACK_IS_0:
+        raise InputError(
+            str(path),
+            f"pixels of the kind {photometric} (photometric interpretation)",
+            f"grey values with black as 0 ({BLACK_IS_0})",
+            "Save it as an image of grey values; one with white as 0 must be inverted.",
+        )
+    white_of(image.dtype, str(path))
     return image, pixel_um
 
 
@@ -293,6 +304,15 @@ def _tiff_pixel_um(tiff: Any) -> float | None:
     pixels, per = tags["XResolution"].value
     um = {2: 25_400.0, 3: 10_000.0}.get(int(tags["ResolutionUnit"].value))
     return um * per / pixels if um and pixels else None
+
+
+def _tiff_photometric(tiff: Any) -> str:
+    """Return what the pixels of the first image mean; `BLACK_IS_0` if the file does not say."""
+    tags = tiff.series[0].keyframe.tags
+    if "PhotometricInterpretation" not in tags:
+        return BLACK_IS_0
+    meaning = tags["PhotometricInterpretation"].value
+    return str(getattr(meaning, "name", meaning))
 
 
 def _read_table(points: Path) -> pd.DataFrame:

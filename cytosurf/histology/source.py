@@ -101,7 +101,7 @@ class ArraySource:
             raise InputError(
                 "patches", f"shape {patches.shape}", "(n, height, width) or (n, channels, ...)"
             )
-        _scale(patches.dtype, "patches")
+        white_of(patches.dtype, "patches")
         points = checked_coordinates(self.coordinates_mm, len(patches), "coordinates_mm")
         ids = np.arange(len(patches)) if self.ids is None else self.ids
         groups = {k: whole_numbers(v, len(patches), k) for k, v in self.groups.items()}
@@ -266,10 +266,10 @@ def unit_range(values: npt.NDArray[np.generic], where: str) -> Float32:
     InputError
         If a float is outside 0..1 or not finite, or the type is another one.
     """
-    scale = _scale(values.dtype, where)
+    white = white_of(values.dtype, where)
     scaled: Float32 = values.astype(np.float32)
-    if scale != 1:
-        scaled /= np.float32(scale)
+    if white != 1:
+        scaled /= np.float32(white)
     elif not ((scaled >= 0) & (scaled <= 1)).all():
         raise InputError(
             where,
@@ -280,8 +280,15 @@ def unit_range(values: npt.NDArray[np.generic], where: str) -> Float32:
     return scaled
 
 
-def _scale(dtype: np.dtype[np.generic], where: str) -> int:
-    if dtype in (np.uint8, np.uint16):
+def white_of(dtype: np.dtype[np.generic], where: str) -> int:
+    """Return the value of white in a type of grey values, in either order of bytes.
+
+    Raises
+    ------
+    InputError
+        If it is another type.
+    """
+    if dtype.kind == "u" and dtype.itemsize <= 2:
         return int(np.iinfo(dtype).max)  # type: ignore[type-var]
     if dtype.kind == "f":
         return 1

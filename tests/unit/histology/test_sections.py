@@ -119,6 +119,32 @@ def test_files_that_are_no_grey_image_are_refused(folder):
             open_section(folder / name)
 
 
+def test_pixels_that_are_no_grey_values_from_black_to_white_are_refused(folder):
+    """White as 0, indices of colours, and whole numbers without a known white."""
+    tifffile.imwrite(folder / "white.tif", IMAGE, photometric="miniswhite")
+    colours = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(folder / "palette.tif", IMAGE, photometric="palette", colormap=colours)
+    tifffile.imwrite(folder / "signed.tif", IMAGE.astype(np.int16))
+    for name, words in (
+        ("white.tif", "MINISWHITE.*must be inverted"),
+        ("palette.tif", "PALETTE.*grey values"),
+        ("signed.tif", "type int16"),
+    ):
+        with pytest.raises(InputError, match=words):
+            open_section(folder / name)
+
+
+def test_either_order_of_bytes_is_read(folder):
+    """The same patch of 16 bits from files with the high byte first."""
+    image = IMAGE.astype(">u2") * 257
+    tifffile.imwrite(folder / "e.tif", image, byteorder=">")
+    array = zarr.create_array(str(folder / "e.zarr"), shape=image.shape, dtype=">u2")
+    array[:] = image
+    patches = source_of(folder, "e.tif,100,80,1,2,3\ne.zarr,100,80,1,2,3\n").read(np.arange(2))
+    for patch in patches[:, 0]:
+        np.testing.assert_allclose(patch, IMAGE[32:48, 42:58] / np.float32(255), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["e.tif", "c.zarr"])
 def test_tiles_that_cannot_be_decoded_are_refused(folder, name):
     """Found when they are read: the head of the file is whole."""

@@ -15,7 +15,9 @@ def line(n):
     return ArraySource(patches, np.arange(n)[:, None] * [1.0, 0, 0], "other:line")
 
 
-@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+@pytest.mark.parametrize(
+    ("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (">u2", 65535), ("<u2", 65535)]
+)
 def test_grey_values_are_scaled_by_the_range_of_their_type(dtype, white):
     """White is 1 and black 0, whatever the depth."""
     values = unit_range(np.array([0, white // 5, white], dtype), "patches")
