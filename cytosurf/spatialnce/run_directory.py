@@ -153,11 +153,12 @@ def model_directory(path: Path) -> Path:
     Raises
     ------
     InputError
-        If the training is not finished, or there is no model.
+        If the training is not finished, or goes on to more steps than those of its weights, or
+        there is no model.
     """
     if (path / "model.safetensors").is_file():
         return path
-    if (path / MODEL / "model.safetensors").is_file():
+    if (path / MODEL / "model.safetensors").is_file() and not _goes_on(path):
         return path / MODEL
     if (path / CONFIG).is_file():
         raise InputError(
@@ -167,3 +168,14 @@ def model_directory(path: Path) -> Path:
             f"Go on with it, or give one of its checkpoints: {path / CHECKPOINTS}/step-...",
         )
     raise InputError(str(path), "no model", "the directory of a training, or of its weights")
+
+
+def _goes_on(directory: Path) -> bool:
+    """Return whether more steps were asked for than the weights of a finished training have."""
+    if not (directory / CONFIG).is_file():
+        return False
+    try:
+        done = json.loads((directory / MODEL / "config.json").read_text(encoding="utf-8"))["step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # who loads the weights says what is wrong with their description
+    return bool(done < read_config(directory / CONFIG).steps)

@@ -10,6 +10,7 @@ from cytosurf.errors import InputError
 from cytosurf.spatialnce.embed import embed_patches
 from cytosurf.spatialnce.loop import train
 from cytosurf.spatialnce.model import load_model
+from cytosurf.spatialnce.run_directory import model_directory
 from tests.unit.spatialnce.toy_training import options, write_patches
 
 
@@ -80,3 +81,15 @@ def test_what_is_no_model_is_refused(run, patches, tmp_path):
     for options_, words in (({"layer": "head"}, "layer"), ({"batch_size": 0}, "batch_size")):
         with pytest.raises(InputError, match=words):
             embed_patches(run, tmp_path / "a.h5", **options_)
+
+
+def test_a_training_that_goes_on_is_not_finished(run, tmp_path):
+    """Weights of fewer steps than are asked for now are given by their own folder alone."""
+    longer = tmp_path / "longer"
+    shutil.copytree(run, longer)
+    assert model_directory(longer) == longer / "model"
+    config = (longer / "config.yaml").read_text()
+    (longer / "config.yaml").write_text(config.replace("steps: 2\n", "steps: 6\n", 1))
+    with pytest.raises(InputError, match="not finished"):
+        embed_patches(longer, tmp_path / "a.h5")
+    assert model_directory(longer / "model") == longer / "model"
