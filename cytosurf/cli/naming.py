@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ from cytosurf.errors import InputError
 
 if TYPE_CHECKING:
     from cytosurf.surfaces.space import Space
+
+# An argument of a function, one of the folds of a run, or an item of a list of them. Nothing else
+# ends at a dot: `labels.nii.gz` is a file, whatever arguments there are.
+_ARGUMENT = re.compile(r"(?:folds\.)?(\w+)(?:\.\d+)?")
 
 
 @contextmanager
@@ -35,7 +40,8 @@ def naming_options(
     try:
         yield
     except InputError as error:
-        name = error.where.removeprefix("folds.").partition(".")[0]
+        argument = _ARGUMENT.fullmatch(error.where)
+        name = error.where if argument is None else argument[1]
         if name not in arguments:
             raise
         option = "--" + (option_of or {}).get(name, name).replace("_", "-")
