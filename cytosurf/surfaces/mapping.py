@@ -26,6 +26,7 @@ from cytosurf.surfaces.output_names import (
     bids_template,
     grouped,
     output_template,
+    pair_name,
     sidecar,
     with_hemisphere,
 )
@@ -286,7 +287,7 @@ def _templates(groups: list[list[Path]], out: Path, to: Space) -> list[Path]:
             "Name a folder: the files in it are called like the inputs.",
         )
     names = [
-        bids_template(files[0].name, labels, to)
+        bids_template(pair_name(files), labels, to)
         for files, labels in zip(groups, kinds, strict=True)
     ]
     records = [sidecar(Path(name)) for name in names]

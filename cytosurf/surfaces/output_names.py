@@ -20,7 +20,12 @@ _ENTITY = re.compile(r"[A-Za-z]+-[A-Za-z0-9]+")
 _SPACE_MARK = re.compile(
     r"(?:^|(?<=[._]))(?:\d+k_(?:fs_LR|fsavg(?:_[LR])?)|fs_LR[._]\d+k)(?=[._]|$)"
 )
-_SIDE = re.compile(r"(?:^|(?<=[._]))(?:hemi-)?(?:[LR]H?|[lr]h|left|right)(?=[._]|$)")
+# What tells the hemisphere in a name, as in `hemisphere_from_name`; the words only where two files
+# of a pair differ in them, because `left_hand` is no hemisphere.
+_SIDE_ENTITY = re.compile(r"(?:^|(?<=[._]))hemi-(?:L|R|lh|rh|left|right)(?=[._]|$)", re.IGNORECASE)
+_SIDE_MARK = re.compile(r"(?:^|(?<=[._]))(?:[LR]H?|[lr]h)(?=[._]|$)")
+_SIDE_WORD = re.compile(r"(?:^|(?<=[._]))(?:left|right)(?=[._]|$)", re.IGNORECASE)
+_SIDE_OF_SPACE = re.compile(r"(?<=\dk_fsavg)_[LR](?=[._]|$)")
 _HEMISPHERE = re.compile(r"\{hemi\}|(?<![A-Za-z0-9])hemi-[LR](?![A-Za-z0-9])")
 
 
@@ -82,13 +87,14 @@ def sidecar(file: Path) -> Path:
 def bids_template(name: str, labels: bool, to: Space) -> str:
     """Return the name of a carried file, with the entities of its own name and the new space.
 
-    Entities of space, density and hemisphere are replaced, as are other marks of them (``lh.``,
-    ``32k_fs_LR``); the others stay, and so does the kind of file: CIFTI, GIFTI shape or func.
+    Entities of space, density and hemisphere are replaced, as are other marks of space
+    (``32k_fs_LR``) and, without the entity, the mark of the hemisphere (``lh.``). All else stays,
+    and so does the kind of file: CIFTI, GIFTI shape or func.
 
     Parameters
     ----------
     name : str
-        Name of the file that is carried.
+        Name of the file that is carried; of a pair, see `pair_name`.
     labels : bool
         Whether it holds labels.
     to : Space
@@ -108,8 +114,10 @@ def bids_template(name: str, labels: bool, to: Space) -> str:
     'sub-01_space-fsLR_den-32k_myelin.dscalar.nii'
     >>> bids_template("lh.aparc.annot", True, Space("bigbrain", "164k"))
     'hemi-{hemi}_space-bigbrain_den-164k_aparc.label.gii'
+    >>> bids_template("left_hand_hemi-R.func.gii", False, fslr)
+    'hemi-{hemi}_space-fsLR_den-32k_left_hand.func.gii'
     """
-    stem, suffix = name, ""
+    stem, suffix = _without_side(name), ""
     for known in (*MAP_OUTPUTS, *LABEL_OUTPUTS, ".gii.gz", ".gii", ".annot"):
         if stem.endswith(known):
             stem, suffix = stem.removesuffix(known), known
@@ -121,7 +129,7 @@ def bids_template(name: str, labels: bool, to: Space) -> str:
     first = [token for token in entities if not token.startswith((*_REPLACED, *_LAST))]
     last = [token for token in entities if token.startswith(_LAST)]
     rest = [token for token in tokens if token not in entities]
-    words = [re.sub(r"\.+", ".", _SIDE.sub("", token)).strip(".") for token in rest]
+    words = [re.sub(r"\.+", ".", token.replace("{hemi}", "")).strip(".") for token in rest]
     kind = "_".join(word for word in words if word) or ("dseg" if labels else "map")
     side = [] if suffix.endswith(".nii") else ["hemi-{hemi}"]
     space = [f"space-{to.template}", f"den-{to.density}"]
@@ -146,6 +154,29 @@ def grouped(files: Sequence[Path]) -> list[list[Path]]:
         return [list(files)]
     groups: dict[tuple[Path, str], list[tuple[str, Path]]] = {}
     for file, side in zip(files, sides, strict=True):
-        plain = file.name if side is None else _SIDE.sub("{hemi}", file.name)
-        groups.setdefault((file.parent, plain), []).append((side or "", file))
+        groups.setdefault((file.parent, _without_side(file.name)), []).append((side or "", file))
     return [[file for _, file in sorted(group)] for group in groups.values()]
+
+
+def pair_name(files: Sequence[Path]) -> str:
+    """Return the name of a map for `bids_template`: of its first file, without a word of the side.
+
+    Examples
+    --------
+    >>> pair_name([Path("left.myelin.func.gii"), Path("right.myelin.func.gii")])
+    '{hemi}.myelin.func.gii'
+    >>> pair_name([Path("left_hand.func.gii")])
+    'left_hand.func.gii'
+    """
+    names = {file.name for file in files}
+    common = {_SIDE_WORD.sub("{hemi}", name, count=1) for name in names}
+    return common.pop() if len(names) == 2 and len(common) == 1 else files[0].name
+
+
+def _without_side(name: str) -> str:
+    """Return a name with ``{hemi}`` for what tells its side: the BIDS entity, else one mark."""
+    if hemisphere_from_name(name) is None:
+        return name
+    if _SIDE_ENTITY.search(name):
+        return _SIDE_ENTITY.sub("{hemi}", name)
+    return _SIDE_MARK.sub("{hemi}", _SIDE_OF_SPACE.sub("", name), count=1)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -14,7 +15,7 @@ from cytosurf.surfaces import mapping
 from cytosurf.surfaces.io import read_map, read_parcellation, write_map, write_parcellation
 from cytosurf.surfaces.mapping import map_files
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
-from cytosurf.surfaces.output_names import bids_template
+from cytosurf.surfaces.output_names import bids_template, grouped, pair_name
 from cytosurf.surfaces.resample import resample
 from cytosurf.surfaces.space import Space
 from cytosurf.surfaces.templates import greyordinate_mask
@@ -155,6 +156,57 @@ def test_several_maps_go_into_a_folder_under_their_names(tmp_path, standard_cort
     assert np.array_equal(read_map([written[4], written[6]]).valid, VALID)
     record = json.loads(written[5].read_text())
     assert [file["File"] for file in record["Inputs"]] == [file.name for file in two]
+
+
+def test_left_and_right_in_the_name_of_a_map_are_no_hemisphere(tmp_path):
+    """Maps of the left and the right hand stay two maps, each with its own hemispheres."""
+    hands = {
+        hand: write_map(
+            SurfaceMap(np.full(2 * 32_492, value), FSLR_32K),
+            tmp_path / f"{hand}_hand_hemi-{{hemi}}.func.gii",
+        )
+        for hand, value in (("left", 1.0), ("right", 2.0))
+    }
+    inputs = [hands["left"][1], hands["right"][0], hands["left"][0], hands["right"][1]]
+    written = map_files(inputs, FSLR_32K, tmp_path / "out")[::2]
+    assert [path.name for path in written] == [
+        f"hemi-{side}_space-fsLR_den-32k_{hand}_hand.func.gii"
+        for hand in ("left", "right")
+        for side in "LR"
+    ]
+    assert [read_map(path).values.max() for path in written] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["lh.R_a.gii", "rh.R_a.gii", "lh.L_a.gii"], [[0], [1], [2]]),
+        (["L.a.164k_fsavg_L.gii", "b.L.gii", "b.R.gii", "R.a.164k_fsavg_R.gii"], [[0, 3], [1, 2]]),
+        (["a_hemi-l_R.gii", "b_hemi-r_R.gii", "a_hemi-r_R.gii", "b_hemi-l_R.gii"],
+         [[0, 2], [3, 1]]),
+    ],
+)  # fmt: skip
+def test_files_belong_together_that_differ_in_one_mark(names, groups):
+    """The BIDS entity counts, or one other mark, but for that of a space."""
+    files = [Path(name) for name in names]
+    assert grouped(files) == [[files[index] for index in group] for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["left.a.func.gii", "right.a.func.gii"], "hemi-{hemi}_space-fsLR_den-32k_a.func.gii"),
+        (["left_a.dscalar.nii"], "space-fsLR_den-32k_left_a.dscalar.nii"),
+        (["left_a.func.gii"], "hemi-{hemi}_space-fsLR_den-32k_left_a.func.gii"),
+        (["lh.left_a.func.gii"], "hemi-{hemi}_space-fsLR_den-32k_left_a.func.gii"),
+        (["lh.R_a.func.gii"], "hemi-{hemi}_space-fsLR_den-32k_lh.R_a.func.gii"),
+        (["x_hemi-L.R.func.gii"], "hemi-{hemi}_space-fsLR_den-32k_x_R.func.gii"),
+    ],
+)
+def test_words_and_letters_that_are_no_hemisphere_stay(names, expected):
+    """Left and right are one where a pair differs in them, letters where no entity says it."""
+    template = bids_template(pair_name([Path(name) for name in names]), False, FSLR_32K)
+    assert template == expected
 
 
 def test_one_map_goes_into_a_folder_that_exists(tmp_path):
