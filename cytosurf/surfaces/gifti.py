@@ -44,7 +44,7 @@ _STRUCTURES = {"CortexLeft": "L", "CortexRight": "R"}
 _UNSTATED = {"", "Invalid", "Unknown"}
 _INTENT = nib.nifti1.intent_codes.code
 _POINTS, _TRIANGLES = _INTENT["NIFTI_INTENT_POINTSET"], _INTENT["NIFTI_INTENT_TRIANGLE"]
-_LABEL = _INTENT["NIFTI_INTENT_LABEL"]
+_LABEL, _NODES = _INTENT["NIFTI_INTENT_LABEL"], _INTENT["NIFTI_INTENT_NODE_INDEX"]
 _FORBIDDEN = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # The mean of x over the range of x is below 0.03 on the real spheres and on a centred inflated
@@ -128,10 +128,13 @@ def check_side(mesh: Mesh, hemisphere: str, where: str) -> None:
 def map_part(path: str | os.PathLike[str]) -> Part:
     """Read the values of a map of one hemisphere (``.func.gii``, ``.shape.gii``).
 
+    An array of node indices, as AFNI writes it, says which vertex each value is of.
+
     Raises
     ------
     InputError
-        If the file is missing, damaged, or holds a surface, labels or arrays of several lengths.
+        If the file is missing, damaged, or holds a surface, labels or arrays of several lengths,
+        or node indices that are not those of all vertices.
     """
     image = _load(path, "a GIFTI map (.func.gii, .shape.gii)")
     file = Path(path)
@@ -144,9 +147,10 @@ def map_part(path: str | os.PathLike[str]) -> Part:
         raise InputError(
             str(file), "a surface", "a map of values", "Give a .func.gii or .shape.gii."
         )
-    columns = tuple(_column(array, i) for i, array in enumerate(image.darrays))
+    arrays, vectors = _by_vertex(image, file)
+    columns = tuple(_column(array, i) for i, array in enumerate(arrays))
     # Columns are contiguous: so they come, and so they are carried and written.
-    values = stacked(_vectors(image, file))
+    values = stacked(vectors)
     return Part(
         file, values, _stated_hemisphere(image, file), space_from_metadata(image.meta), columns
     )
@@ -159,25 +163,26 @@ def label_part(path: str | os.PathLike[str]) -> Part:
     ------
     InputError
         If the file is missing, damaged, holds no labels or several sets of them, or a key is
-        negative or not a whole number.
+        negative or not a whole number; or as `map_part` for node indices.
     """
     image = _load(path, "GIFTI labels (.label.gii)")
     file = Path(path)
-    if {array.intent for array in image.darrays} != {_LABEL}:
+    if {array.intent for array in image.darrays} - {_NODES} != {_LABEL}:
         raise InputError(
             str(file),
             _content(image),
             "labels",
             "Make labels of it with wb_command -metric-label-import, or give a .label.gii.",
         )
-    if len(image.darrays) != 1:
+    arrays, vectors = _by_vertex(image, file)
+    if len(arrays) != 1:
         raise InputError(
             str(file),
-            f"{len(image.darrays)} sets of labels",
+            f"{len(arrays)} sets of labels",
             "one",
             "Take one out with wb_command -label-merge.",
         )
-    keys = whole_keys(_vectors(image, file)[0], file)
+    keys = whole_keys(vectors[0], file)
     names = {label.key: label.label or "" for label in image.labeltable.labels}
     hemisphere = _stated_hemisphere(image, file)
     return Part(file, keys, hemisphere, space_from_metadata(image.meta), names=named_keys(names))
@@ -314,8 +319,38 @@ def _load(path: str | os.PathLike[str], expected: str) -> Any:
     return image
 
 
-def _vectors(image: Any, file: Path) -> list[npt.NDArray[Any]]:
-    arrays = [np.asarray(array.data) for array in image.darrays]
+def _by_vertex(image: Any, file: Path) -> tuple[list[Any], list[npt.NDArray[Any]]]:
+    """Return the data arrays but that of node indices, and their values in the order of vertices.
+
+    Raises
+    ------
+    InputError
+        If the arrays are no vectors of one length, or node indices do not name each vertex once.
+    """
+    nodes = [array for array in image.darrays if array.intent == _NODES]
+    arrays = [array for array in image.darrays if array.intent != _NODES]
+    if not nodes:
+        return arrays, _vectors(arrays, file)
+    if len(nodes) > 1 or not arrays:
+        raise InputError(
+            str(file),
+            f"{len(nodes)} data arrays of node indices beside {len(arrays)} of values",
+            "values, and node indices once at most",
+        )
+    *vectors, index = _vectors([*arrays, *nodes], file)
+    order = np.argsort(index)
+    if not np.array_equal(index[order], np.arange(len(index))):
+        raise InputError(
+            str(file),
+            f"node indices from {index.min()} to {index.max()} for {len(index):,} values",
+            f"every vertex once, from 0 to {len(index) - 1}",
+            "Write a value for every vertex, NaN (of labels 0) where there is none.",
+        )
+    return arrays, [vector[order] for vector in vectors]
+
+
+def _vectors(data_arrays: list[Any], file: Path) -> list[npt.NDArray[Any]]:
+    arrays = [np.asarray(array.data) for array in data_arrays]
     if any(array.ndim != 1 for array in arrays):
         shapes = sorted({str(array.shape) for array in arrays})
         raise InputError(

@@ -28,6 +28,17 @@ from tests import toy
 from tests.unit.surfaces.strategies import TOY, damaged, gifti
 
 LABEL = "NIFTI_INTENT_LABEL"
+NODE_INDEX = nib.nifti1.intent_codes.code["NIFTI_INTENT_NODE_INDEX"]
+
+
+def with_nodes(path, arrays, nodes, intent="NIFTI_INTENT_NORMAL"):
+    """Write data arrays and, before the last of them, node indices, as AFNI does."""
+    place = len(arrays) - 1
+    gifti(path, [*arrays[:place], np.asarray(nodes, "i4"), *arrays[place:]], intent)
+    image = nib.load(path)
+    image.darrays[place].intent = NODE_INDEX
+    nib.save(image, path)
+    return path
 
 
 def lying(side):
@@ -161,6 +172,20 @@ class TestMapPart:
             assert found in error.value.found
             assert str(path) in error.value.where
 
+    def test_node_indices_say_which_vertex_a_value_is_of(self, tmp_path):
+        """They are applied, and are no column; those of some of the vertices are refused."""
+        arrays = [np.array([0.2, 0.0, 0.1], "f4"), np.array([7, 5, 6], "f4")]
+        part = map_part(with_nodes(tmp_path / "x.func.gii", arrays, [2, 0, 1]))
+        assert part.columns == ("column_1", "column_2")
+        np.testing.assert_array_equal(part.values, np.float32([[0, 5], [0.1, 6], [0.2, 7]]))
+        for nodes in ([2, 0, 5], [0, 1, 1], [1, 2, 3]):
+            path = with_nodes(tmp_path / "x.func.gii", arrays, nodes)
+            with pytest.raises(InputError, match=r"x\.func\.gii: found node indices from .* for 3"):
+                map_part(path)
+        path = gifti(tmp_path / "x.func.gii", [np.arange(3, dtype="i4")], "NIFTI_INTENT_NODE_INDEX")
+        with pytest.raises(InputError, match="node indices beside 0 of values"):
+            map_part(path)
+
     def test_a_file_without_data_is_refused(self, tmp_path):
         """No array, or an array without content."""
         path = gifti(tmp_path / "x.func.gii", [])
@@ -239,6 +264,14 @@ class TestLabelPart:
                 label_part(path)
             assert found in error.value.found
             assert str(path) in error.value.where
+
+    def test_node_indices_say_which_vertex_a_key_is_of(self, tmp_path):
+        """As in maps."""
+        keys = [np.array([3, 9, 0], "i4")]
+        path = with_nodes(tmp_path / "x.label.gii", keys, [1, 2, 0], LABEL)
+        assert label_part(path).values.tolist() == [0, 3, 9]
+        with pytest.raises(InputError, match="node indices from 0 to 3"):
+            label_part(with_nodes(path, keys, [1, 3, 0], LABEL))
 
     def test_whole_numbers_stored_as_floats_are_keys(self, tmp_path):
         """Some programs write labels as float32."""
