@@ -9,7 +9,8 @@ Two conventions are in use, and the same numbers mean other places in each:
 
 ``itk``
     ITK and ANTs. Displacements in mm along the axes of the patient, *left, back, top* (LPS), to be
-    added to the physical point. Five dimensions (x, y, z, 1, 3), intent vector.
+    added to the physical point. Five dimensions (x, y, z, 1, 3), intent vector (1007). Intent
+    displacement vector (1006) is refused: ITK takes such a field as RAS from version 5.4 on.
 ``fsl``
     FSL's FNIRT, *relative* displacements in FSL's own scaled voxel coordinates: voxel index times
     voxel size, the first axis turned round where the affine has a positive determinant (in both
@@ -36,6 +37,7 @@ from cytosurf.surfaces.volume_image import Volume, valid_affine
 
 CONVENTIONS = ("itk", "fsl")
 _ITK_INTENT, _FSL_INTENT = 1007, 2006  # NIfTI vector; FSL's displacement field
+_RAS_OR_LPS = 1006  # NIfTI displacement vector; RAS in ITK from 5.4 on, not yet so before
 _FSL_COEFFICIENTS = (2007, 2008, 2009, 2016)
 _LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -167,6 +169,13 @@ def _settled_convention(image: Any, where: str, convention: str | None) -> str:
             where,
             f"shape {shape}",
             "three displacements per voxel: (x, y, z, 1, 3) of ITK or (x, y, z, 3) of FSL",
+        )
+    if intent == _RAS_OR_LPS and convention != "fsl":
+        raise InputError(
+            where,
+            "NIfTI intent 1006 (displacement vector), RAS in ITK from 5.4 on and not before",
+            "a field of ITK with intent 1007 (vector), which is LPS in every version",
+            "Write it so; where it holds RAS, turn the signs of its first two components round.",
         )
     stated = None
     if intent == _ITK_INTENT and len(shape) == 5:

@@ -133,6 +133,15 @@ def test_the_convention_is_read_or_asked_for(tmp_path):
         read_warp(bare, "itl")
 
 
+@pytest.mark.parametrize("convention", [None, "itk"])
+def test_a_field_that_is_ras_or_lps_by_version_is_refused(convention):
+    """ITK's displacement vectors (1006) turned from LPS to RAS; the way out is intent 1007."""
+    field = itk_field()
+    field.header["intent_code"] = 1006
+    with pytest.raises(InputError, match=r"intent 1006 .* RAS .*; expected .* 1007 .* LPS"):
+        read_warp(field, convention)
+
+
 def test_what_is_no_field_is_refused(tmp_path):
     """A volume, spline coefficients, NaN, no affine, and ITK's own formats."""
     with pytest.raises(InputError, match="three displacements per voxel"):
