@@ -77,7 +77,7 @@ def map_by_neuromaps(
         space = Space.parse(source) if source else None
         surface_map = read_map(files[0] if len(files) == 1 else (files[0], files[1]), space=space)
         result, method = resample_by_neuromaps(surface_map, to), RESAMPLING
-    return write_described(result, template, _record(files, to, method))
+    return write_described(result, template, _record(files, to, method), inputs=files)
 
 
 def _fused(files: list[Path], to: Space) -> SurfaceMap:

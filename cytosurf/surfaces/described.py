@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cytosurf.compute.files import write_text
-from cytosurf.errors import CytosurfWarning
-from cytosurf.surfaces.io import write_map, write_parcellation
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.surfaces.maps import Parcellation, SurfaceMap
 from cytosurf.surfaces.output_names import (
     LABEL_OUTPUTS,
@@ -19,10 +18,44 @@ from cytosurf.surfaces.output_names import (
     with_hemisphere,
 )
 from cytosurf.surfaces.templates import FSLR_32K, greyordinate_mask
+from cytosurf.surfaces.writing import output_files, write_map, write_parcellation
+
+
+def output_name(template: Path, hemispheres: tuple[str, ...], inputs: Sequence[Path]) -> Path:
+    """Return the name to write a map to, which no file of it shares with a file that is read.
+
+    Parameters
+    ----------
+    template : Path
+        Name as from `output_template`.
+    hemispheres : tuple of str
+        What is written.
+    inputs : sequence of Path
+        Files that it is made from, masks and warps among them.
+
+    Raises
+    ------
+    InputError
+        If a file to be written is one of the inputs.
+    """
+    name = with_hemisphere(template, hemispheres)
+    for file in output_files(name, hemispheres):
+        if file.exists() and any(other.exists() and file.samefile(other) for other in inputs):
+            raise InputError(
+                f"output {file}",
+                "a file that is an input",
+                "a new name: what is read is not overwritten",
+                "Choose another name or folder.",
+            )
+    return name
 
 
 def write_described(
-    data: SurfaceMap | Parcellation, template: Path, record: Mapping[str, Any]
+    data: SurfaceMap | Parcellation,
+    template: Path,
+    record: Mapping[str, Any],
+    *,
+    inputs: Sequence[Path] = (),
 ) -> list[Path]:
     """Write a map or labels, and beside each file the record of how they were made.
 
@@ -37,11 +70,18 @@ def write_described(
         files and it does not tell them apart.
     record : mapping
         What the JSON files hold.
+    inputs : sequence of Path, optional
+        Files that must not be overwritten.
 
     Returns
     -------
     list of Path
         The files written, each followed by its JSON file.
+
+    Raises
+    ------
+    InputError
+        If a file to be written is one of the inputs, or as `write_map`.
 
     Examples
     --------
@@ -53,7 +93,7 @@ def write_described(
     ...     [path.name for path in written]
     ['toy.func.gii', 'toy.json']
     """
-    name = with_hemisphere(template, data.hemispheres)
+    name = output_name(template, data.hemispheres, inputs)
     greyordinates = name.name.endswith(".nii") and data.space == FSLR_32K
     mask = greyordinate_mask(data.hemispheres) if greyordinates else None
     if isinstance(data, SurfaceMap):

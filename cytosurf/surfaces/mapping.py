@@ -17,7 +17,7 @@ from cytosurf.compute.files import file_sha256
 from cytosurf.errors import InputError
 from cytosurf.surfaces.areas import check_areas
 from cytosurf.surfaces.carrying import Carrier, checked_mask, usable_values
-from cytosurf.surfaces.described import write_sidecar
+from cytosurf.surfaces.described import output_name, write_sidecar
 from cytosurf.surfaces.io import read_map, read_map_halves, read_parcellation
 from cytosurf.surfaces.maps import Parcellation, hemisphere_rows
 from cytosurf.surfaces.output_names import (
@@ -28,7 +28,6 @@ from cytosurf.surfaces.output_names import (
     output_template,
     pair_name,
     sidecar,
-    with_hemisphere,
 )
 from cytosurf.surfaces.routes import route, spheres_used
 from cytosurf.surfaces.space import Space
@@ -89,8 +88,9 @@ def map_files(
     Raises
     ------
     InputError
-        If an input, the route or an output name is not valid. Of several maps, those before the
-        one at fault have been written by then.
+        If an input, the route or an output name is not valid, or a file to be written is one of
+        the inputs or masks. Of several maps, those before the one at fault have been written by
+        then.
     MissingDataError
         If a sphere, or for CIFTI the mask of the standard greyordinates, is missing and cannot be
         downloaded.
@@ -114,7 +114,7 @@ def map_files(
         if files_in.count(file) > 1:
             raise InputError("input files", f"{file} twice", "each file once")
     groups = grouped(files_in)
-    job = _Job(to, source, chosen, masked, [Path(file) for file in mask], areas)
+    job = _Job(to, source, chosen, masked, files_in, [Path(file) for file in mask], areas)
     written: list[Path] = []
     for files, template in zip(groups, _templates(groups, Path(out), to), strict=True):
         written += job.carry(files, template)
@@ -129,6 +129,7 @@ class _Job:
     source: Space | None
     method: Method
     masked: bool
+    inputs: list[Path]
     mask: list[Path]
     areas: str
     carriers: dict[tuple[Space, str], Carrier] = field(default_factory=dict)
@@ -160,6 +161,7 @@ class _Job:
     ) -> tuple[Space, tuple[str, ...], list[Path]]:
         columns, halves = read_map_halves(files if len(files) > 1 else files[0], space=self.source)
         space, sides = halves[0].space, tuple(half.side for half in halves)
+        name = output_name(template, sides, [*self.inputs, *self.mask])
         moves = bool(route(space, self.to, method=self.method))
         masks = self._masks(space, sides, len(halves[0].values))
         cortex = self._cortex(template, sides)
@@ -178,7 +180,6 @@ class _Job:
                 f"no value left for {self.to}",
                 "values that are not NaN, at some vertex that the mask keeps",
             )
-        name = with_hemisphere(template, sides)
         return space, sides, write_map_halves(carried, columns, self.to, name)
 
     def _carry_labels(
@@ -186,6 +187,7 @@ class _Job:
     ) -> tuple[Space, tuple[str, ...], list[Path]]:
         labels = read_parcellation(files if len(files) > 1 else files[0], space=self.source)
         space, sides = labels.space, labels.hemispheres
+        name = output_name(template, sides, [*self.inputs, *self.mask])
         route(space, self.to, method=self.method)
         masks = self._masks(space, sides, labels.n_vertices // len(sides))
         cortex = self._cortex(template, sides)
@@ -195,11 +197,7 @@ class _Job:
         ]
         carried = Parcellation(np.concatenate(keys), self.to, labels.names, sides)
         kept = None if cortex[0] is None else np.concatenate([c for c in cortex if c is not None])
-        return (
-            space,
-            sides,
-            write_parcellation(carried, with_hemisphere(template, sides), mask=kept),
-        )
+        return space, sides, write_parcellation(carried, name, mask=kept)
 
     def _carrier(self, space: Space, side: str) -> Carrier:
         if (space, side) not in self.carriers:

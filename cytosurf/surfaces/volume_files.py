@@ -123,7 +123,8 @@ def map_volume(
             "SHA256": file_sha256(warp),
             "Convention": field.convention,
         }
-    return write_described(result, template, record)
+    read = files if warp is None else [*files, Path(warp)]
+    return write_described(result, template, record, inputs=read)
 
 
 def refuse_for_volumes(inputs: Sequence[Path_], **options: Any) -> None:

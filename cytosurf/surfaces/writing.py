@@ -203,6 +203,22 @@ def _label_table(names: Mapping[int, str], path: str | os.PathLike[str]) -> dict
     return distinct
 
 
+def output_files(path: Path, hemispheres: tuple[str, ...]) -> list[Path]:
+    """Return the files that hold a map or labels under a name, left first; CIFTI is one.
+
+    Raises
+    ------
+    InputError
+        If the name does not fit the hemispheres.
+
+    Examples
+    --------
+    >>> [file.name for file in output_files(Path("a_hemi-{hemi}.func.gii"), ("L", "R"))]
+    ['a_hemi-L.func.gii', 'a_hemi-R.func.gii']
+    """
+    return [path] if path.name.endswith(".nii") else _hemisphere_files(path, hemispheres)
+
+
 def _hemisphere_files(path: Path, hemispheres: tuple[str, ...]) -> list[Path]:
     """Return the name of the file of each hemisphere."""
     if "{hemi}" in path.name:

@@ -64,6 +64,9 @@ def test_a_map_becomes_files_by_the_transforms(folder, monkeypatch):
     np.testing.assert_array_equal(values, data.values)
     assert (space, to) == (FSLR, Space("fsaverage", "10k"))
     assert "ADAP_BARY_AREA" in json.loads(written[1].read_text())["Method"]
+    with pytest.raises(InputError, match="found a file that is an input"):
+        map_by_neuromaps(pair, to, folder / "in.func.gii", source="fsLR-32k")
+    np.testing.assert_array_equal(read_map(pair).values, data.values)
 
 
 def test_bad_input_is_refused_before_anything_is_written(folder):

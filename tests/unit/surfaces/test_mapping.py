@@ -135,6 +135,27 @@ def test_bad_requests_write_nothing(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_what_is_read_is_not_overwritten(tmp_path):
+    """Neither inputs nor a mask, under whatever name; a name that tells them apart is written."""
+    files = write_map(BRAIN, tmp_path / "g_hemi-{hemi}.func.gii")
+    mask = write_map(BRAIN, tmp_path / "m_hemi-{hemi}.func.gii")
+    cifti = write_map(BRAIN, tmp_path / "space-fsLR_den-32k_x.dscalar.nii")
+    areas = write_parcellation(AREAS, tmp_path / "a_space-fsLR_den-32k.dlabel.nii")
+    content = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "link.dlabel.nii").symlink_to(areas[0])
+    for inputs, options, out, name in (
+        (files, {}, "g.func.gii", "g_hemi-L"),
+        (files, {"mask": mask}, "m.func.gii", "m_hemi-L"),
+        (cifti, {}, ".", "space-fsLR_den-32k_x"),
+        (areas, {}, "link.dlabel.nii", "link"),
+    ):
+        with pytest.raises(InputError, match=rf"output .*/{name}.*: found a file that is an input"):
+            map_files(inputs, FSLR_32K, tmp_path / out, **options)
+    assert {path: path.read_bytes() for path in content} == content
+    (right, _) = map_files([files[1]], FSLR_32K, tmp_path / "g.func.gii")
+    assert right.name == "g.func.gii"
+
+
 def test_several_maps_go_into_a_folder_under_their_names(tmp_path, standard_cortex):
     """Hemispheres find each other whatever the order; kind of file and entities stay."""
     one = write_map(BRAIN, tmp_path / "tpl-fsLR_hemi-{hemi}_den-32k_desc-first_map.shape.gii")

@@ -168,6 +168,16 @@ def test_bad_input_is_refused_before_anything_is_written(volumes, inputs, option
     assert sorted(volumes.iterdir()) == before
 
 
+def test_what_is_read_is_not_overwritten(volumes):
+    """Neither a volume, here under another name, nor the warp."""
+    (volumes / "link.dscalar.nii").symlink_to(volumes / "right.nii.gz")
+    nibabel.save(itk_field(), volumes / "warp.dscalar.nii")
+    for name, options in (("link", {}), ("warp", {"warp": volumes / "warp.dscalar.nii"})):
+        out = volumes / f"{name}.dscalar.nii"
+        with pytest.raises(InputError, match=rf"{name}\.dscalar\.nii: found a file that is an inp"):
+            map_volume([volumes / "right.nii.gz"], TOY, out, source=SIX, **options)
+
+
 def test_volumes_of_two_spaces_are_not_put_side_by_side(volumes):
     """Names that state different spaces are a mistake."""
     other = volumes / "a_space-MNI152NLin2009cAsym_b.nii.gz"
