@@ -56,7 +56,8 @@ def parcel_table(
 
     Rows find their parcel by a column of keys (called ``key``, ``index``, ``label`` or ``id``),
     else by a column of names (``name``, ``region``, ``parcel`` or ``area``), else by their order:
-    then there must be as many rows as the parcellation has keys. A row of key 0 is left out.
+    then there must be as many rows as the parcellation has keys. A row of key 0 is left out; keys
+    that count as many rows as there are parcels from 0 are refused.
 
     Parameters
     ----------
@@ -79,7 +80,8 @@ def parcel_table(
     Raises
     ------
     InputError
-        If a row names no parcel, two rows name the same, or the number of rows does not fit.
+        If a row names no parcel or several, two rows name the same, keys are no whole numbers or
+        may only count the rows, or the number of rows does not fit.
     """
     table = _without_counter(path, _read(path), UNNAMED)
     keys, how = _row_keys(table, parcellation, where)
@@ -109,8 +111,9 @@ def _row_keys(
     known = np.array(sorted({0, *parcellation.names, *parcellation.used_keys().tolist()}))
     for candidate in KEY_COLUMNS:
         column = by_lower.get(candidate)
-        if column is not None and table[column].dtype.kind in "iu":
-            keys = table[column].to_numpy(dtype=np.int64)
+        if column is not None and table[column].dtype.kind in "iuf":
+            keys = _whole_keys(table[column], where)
+            _check_no_counter(keys, str(column), parcellation, where)
             strangers = np.setdiff1d(keys, known)
             if strangers.size:
                 expected = f"keys of the parcellation ({known[1]} to {known[-1]})"
@@ -123,22 +126,59 @@ def _row_keys(
     return _keys_by_order(table, parcellation, where), "order"
 
 
+def _whole_keys(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
+    """Return keys, which other programs may have stored as floats, or raise `InputError`."""
+    keys = column.to_numpy()
+    wrong = ~np.isfinite(keys) | (np.rint(keys) != keys)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            where,
+            f"{keys[row]:g} in row {row} of column {column.name!r}",
+            "keys of parcels, whole numbers in every row",
+            "Give that column another name if it is a feature.",
+        )
+    return keys.astype(np.int64)
+
+
+def _check_no_counter(
+    keys: npt.NDArray[np.int64], column: str, parcellation: Parcellation, where: str
+) -> None:
+    """Refuse keys from 0 where there is a row for each parcel: they would all be one off."""
+    n_parcels = {len(parcels) for parcels in _parcels(parcellation)}
+    if len(keys) in n_parcels and np.array_equal(np.sort(keys), np.arange(len(keys))):
+        raise InputError(
+            where,
+            f"keys of 0 to {len(keys) - 1} in column {column!r}, as if it counted the rows",
+            f"keys of the parcellation, which has {len(keys)} parcels beside 0",
+            "If that column counts the rows, delete it; if it holds keys, leave out the row of 0.",
+        )
+
+
 def _keys_of_names(
     column: pd.Series, parcellation: Parcellation, where: str
 ) -> npt.NDArray[np.int64]:
-    keys = {name: key for key, name in parcellation.names.items()}
+    keys: dict[str, list[int]] = {}
+    for key, name in parcellation.names.items():
+        keys.setdefault(name, []).append(key)
     for name in column:
         if name not in keys:
             example = next(iter(keys), "none")
             raise InputError(where, f"parcel {name!r}", f"a name like {example!r}")
-    return np.array([keys[name] for name in column], dtype=np.int64)
+        if len(keys[name]) > 1:
+            raise InputError(
+                where,
+                f"parcel {name!r}, which stands for keys {' and '.join(map(str, keys[name]))}",
+                "the name of a single parcel",
+                "Add a column `key`.",
+            )
+    return np.array([keys[name][0] for name in column], dtype=np.int64)
 
 
 def _keys_by_order(
     table: pd.DataFrame, parcellation: Parcellation, where: str
 ) -> npt.NDArray[np.int64]:
-    named = np.array([key for key in parcellation.names if key > 0], dtype=np.int64)
-    used = parcellation.used_keys().astype(np.int64)
+    named, used = _parcels(parcellation)
     for keys in (named, used):
         if len(keys) == len(table):
             return keys
@@ -146,6 +186,14 @@ def _keys_by_order(
     if table.shape[1] in (len(named), len(used)):
         way_out = "The number of columns fits: transpose the table."
     raise InputError(where, f"{len(table)} rows", f"{len(used)}, one per parcel", way_out)
+
+
+def _parcels(
+    parcellation: Parcellation,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the keys that have a name, and those that a vertex has."""
+    named = np.array([key for key in parcellation.names if key > 0], dtype=np.int64)
+    return named, parcellation.used_keys().astype(np.int64)
 
 
 def _read(path: Path) -> pd.DataFrame:

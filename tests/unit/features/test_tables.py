@@ -83,6 +83,7 @@ def test_binary_files_are_refused(tmp_path):
     "text",
     [
         "key,a\n5,50\n1,10\n3,30\n2,20\n",
+        "key,a\n5.0,50\n1.0,10\n3.0,30\n2.0,20\n",
         "index,a,\n1,10,\n2,20,\n3,30,\n5,50,\n".replace(",\n", "\n"),
         "region,a\nS1,50\nV1,10\nM1,30\nV2,20\n",
         "a,name\n20,V2\n50,S1\n10,V1\n30,M1\n",
@@ -117,9 +118,23 @@ def test_vertices_of_a_parcel_without_a_row_are_not_valid(tmp_path):
         ("10,20,30,50\n1,2,3,4\n", "transpose"),
         ("key,a\n0,10\n", "no row of a parcel"),
         ("key,a\n1,x\n", "text in column 'a'"),
+        ("index,a\n0,10\n1,20\n2,30\n3,50\n", "0 to 3 in column 'index'.*has 4 parcels.*delete it"),
+        ("key,a\n3,50\n2,30\n0,10\n1,20\n", "keys of 0 to 3 in column 'key'"),
+        ("key,a\n1,10\n2.5,20\n", "2.5 in row 1 of column 'key'"),
+        ("id,a\n1,10\n,20\n", "nan in row 1 of column 'id'"),
     ],
 )
 def test_rows_that_name_no_parcel_are_refused(tmp_path, text, message):
     """Unknown, repeated and missing parcels, and a table that lies on its side."""
     with pytest.raises(InputError, match=message):
         read_parcels(write(tmp_path, text))
+
+
+def test_a_name_of_two_parcels_is_refused(tmp_path):
+    """Left and right parcels of one name: only a key tells which."""
+    halves = Parcellation(KEYS, PARCELS.space, {1: "V1", 2: "M1", 3: "V1", 5: "S1"})
+    path = write(tmp_path, "name,a\nM1,10\nV1,20\n")
+    with pytest.raises(InputError, match=r"'V1', which stands for keys 1 and 3.*column `key`"):
+        parcel_table(path, halves, str(path))
+    values, *_ = parcel_table(write(tmp_path, "name,a\nM1,10\nS1,20\n"), halves, "")
+    assert values[KEYS == 2].tolist() == [[10], [10]]
