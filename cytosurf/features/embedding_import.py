@@ -56,7 +56,7 @@ def import_embeddings(
     features : sequence of str, optional
         Arrays or columns of the features. In tables ``*`` and ``?`` stand for any characters,
         and a parquet column may hold lists. ``features`` in npz and HDF5 files, and every other
-        column of a table if left out.
+        column of a table if left out; the index of a pandas table is none of them.
     ids : str, optional
         Array or column with an id for each row, whole numbers or text; the number of the row in
         the source if left out.

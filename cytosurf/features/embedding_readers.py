@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ MOST_BYTES_AT_ONCE = 2**30  # of an array that cannot be read in parts
 ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5", ".he5")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv")
+NO_HEAD = "Unnamed: 0"  # what pandas calls a first column without a head, as it writes its index
+PARQUET_INDEX = "__index_level_*__"  # what it calls an index without a name in parquet files
 SUFFIXES = (*ARRAY_SUFFIXES, *PARQUET_SUFFIXES, *TEXT_SUFFIXES)
 
 
@@ -44,7 +46,7 @@ class Names:
         One array (n, 3) or three arrays or columns x, y, z.
     features : tuple of str
         Arrays (n, d) or (n,), or columns; ``*`` and ``?`` stand for any characters in names of
-        columns. A column of a parquet file may hold lists.
+        columns, but not for the index of a pandas table. A column of a parquet file may hold lists.
     ids : str or None
         An array or column of ids.
     """
@@ -207,10 +209,16 @@ def _parquet_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
             str(path), "no pyarrow to read it with", "pyarrow", "pip install 'cytosurf[parquet]'"
         ) from None
     with parquet.ParquetFile(path) as file:
-        points, features = _chosen(path, names, file.schema_arrow.names)
+        schema = file.schema_arrow
+        index = {name for name in schema.names if fnmatch.fnmatchcase(name, PARQUET_INDEX)}
+        described = (schema.pandas_metadata or {}).get("index_columns", [])
+        index |= {name for name in described if isinstance(name, str)}  # a range is a dict
+        points, features = _chosen(path, names, schema.names, index)
         wanted = [*points, *features, *([names.ids] if names.ids else [])]
         for batch in file.iter_batches(batch_size=ROWS, columns=wanted):
-            yield _chunk_of(path, batch.to_pandas(), points, features, names.ids)
+            # All columns stay columns: pandas would take those of its index away.
+            part = batch.to_pandas(ignore_metadata=True)
+            yield _chunk_of(path, part, points, features, names.ids)
 
 
 def _text_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
@@ -219,16 +227,23 @@ def _text_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     with pd.read_csv(path, sep=separator, chunksize=ROWS, encoding="utf-8-sig") as parts:
         for part in parts:
-            points, features = _chosen(path, names, [str(c) for c in part.columns])
+            columns = [str(c) for c in part.columns]
+            index = [name for name in columns[:1] if name == NO_HEAD]
+            points, features = _chosen(path, names, columns, index)
             yield _chunk_of(path, part, points, features, names.ids)
 
 
-def _chosen(path: Path, names: Names, columns: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the columns of the points, and those of the features that names and patterns fit."""
+def _chosen(
+    path: Path, names: Names, columns: Sequence[str], index: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Return the columns of the points, and those of the features that names and patterns fit.
+
+    No pattern fits columns of an index: they are features only if they are named.
+    """
     for name in (*names.points, *([names.ids] if names.ids else [])):
         if name not in columns:
             raise _missing(path, name, columns)
-    taken = {*names.points, names.ids}
+    taken = {*names.points, names.ids, *index}
     features: dict[str, None] = {}
     for pattern in names.features:
         if pattern in columns:

@@ -248,3 +248,27 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match=r"pip install 'cytosurf\[parquet\]'"):
         import_embeddings(source, tmp_path / "t.h5", space="bigbrain", ids="name")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("head", [None, "patch"])
+def test_the_index_of_a_pandas_table_is_no_feature(tmp_path, suffix, head):
+    """Left out where nobody names it; under its name it is ids or a feature."""
+    source, out = tmp_path / f"p{suffix}", tmp_path / "t.h5"
+    numbers = np.random.default_rng(2).permutation(N)
+    table = frame().drop(columns="name").set_index(pd.Index(numbers, name=head))
+    if suffix == ".csv":
+        table.to_csv(source)
+        index = head or "Unnamed: 0"
+    else:
+        table.to_parquet(source)
+        index = head or "__index_level_0__"
+    if (suffix, head) != (".csv", "patch"):  # there it is a column like any other
+        np.testing.assert_array_equal(
+            whole(import_embeddings(source, out, space="bigbrain")), FEATURES
+        )
+    imported = import_embeddings(source, out, space="bigbrain", ids=index)
+    np.testing.assert_array_equal(whole(imported), FEATURES)
+    assert imported.ids.tolist() == numbers.tolist()
+    named = import_embeddings(source, out, space="bigbrain", features=[index])
+    np.testing.assert_array_equal(whole(named)[:, 0], numbers)
