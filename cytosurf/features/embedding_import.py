@@ -59,7 +59,7 @@ def import_embeddings(
         column of a table if left out; the index of a pandas table is none of them.
     ids : str, optional
         Array or column with an id for each row, whole numbers or text; the number of the row in
-        the source if left out.
+        the source if left out. In csv and tsv files ids such as ``007`` make text of all of them.
     unit : {"mm", "um", "nm", "cm", "m"}
         Unit of the coordinates in the file; they are stored in mm.
 

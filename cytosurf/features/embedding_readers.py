@@ -7,10 +7,12 @@ of their columns; the user says which. Nothing is unpickled, and no file is held
 from __future__ import annotations
 
 import fnmatch
+import re
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +25,7 @@ from cytosurf.surfaces.parts import reading
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.io.parsers import TextFileReader
 
 Read = Callable[[int], npt.NDArray[Any]]  # the next rows, at most so many
 
@@ -33,6 +36,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv")
 NO_HEAD = "Unnamed: 0"  # what pandas calls a first column without a head, as it writes its index
 PARQUET_INDEX = "__index_level_*__"  # what it calls an index without a name in parquet files
+WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")  # fits int64, and comes back as it was written
 SUFFIXES = (*ARRAY_SUFFIXES, *PARQUET_SUFFIXES, *TEXT_SUFFIXES)
 
 
@@ -48,7 +52,8 @@ class Names:
         Arrays (n, d) or (n,), or columns; ``*`` and ``?`` stand for any characters in names of
         columns, but not for the index of a pandas table. A column of a parquet file may hold lists.
     ids : str or None
-        An array or column of ids.
+        An array or column of ids. Those of a csv or tsv file are text as it stands there unless
+        all are whole numbers without leading zeros.
     """
 
     points: tuple[str, ...]
@@ -225,12 +230,38 @@ def _text_chunks(path: Path, names: Names) -> Iterator[EmbeddingChunk]:
     import pandas as pd
 
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    with pd.read_csv(path, sep=separator, chunksize=ROWS, encoding="utf-8-sig") as parts:
+    head = pd.read_csv(path, sep=separator, encoding="utf-8-sig", nrows=0)
+    columns = [str(c) for c in head.columns]
+    index = [name for name in columns[:1] if name == NO_HEAD]
+    points, features = _chosen(path, names, columns, index)
+    # pandas would guess the type of ids anew in each part, and take the zeros off 007.
+    types = {names.ids: str} if names.ids else None
+    read = partial(
+        pd.read_csv, path, sep=separator, encoding="utf-8-sig", chunksize=ROWS, dtype=types
+    )
+    whole = bool(names.ids) and _whole_ids(str(names.ids), read)
+    with read() as parts:
         for part in parts:
-            columns = [str(c) for c in part.columns]
-            index = [name for name in columns[:1] if name == NO_HEAD]
-            points, features = _chosen(path, names, columns, index)
+            if names.ids:
+                _check_none_missing(path, part[names.ids], names.ids)
+            if whole:
+                part[names.ids] = part[names.ids].astype(np.int64)
             yield _chunk_of(path, part, points, features, names.ids)
+
+
+def _whole_ids(ids: str, read: Callable[..., TextFileReader]) -> bool:
+    """Return whether the ids of all rows, read as text, are whole numbers as these are written."""
+    with read(usecols=[ids]) as parts:
+        return all(WHOLE.fullmatch(text) for part in parts for text in part[ids].dropna())
+
+
+def _check_none_missing(path: Path, column: pd.Series[Any], name: str) -> None:
+    missing = np.flatnonzero(column.isna())
+    if missing.size:
+        found = f"no id in row {column.index[missing[0]]} of column {name!r}"
+        raise InputError(
+            str(path), found, "an id in every row, and none that means a missing value (NA, null)"
+        )
 
 
 def _chosen(
