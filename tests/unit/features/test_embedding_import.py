@@ -272,3 +272,29 @@ def test_the_index_of_a_pandas_table_is_no_feature(tmp_path, suffix, head):
     assert imported.ids.tolist() == numbers.tolist()
     named = import_embeddings(source, out, space="bigbrain", features=[index])
     np.testing.assert_array_equal(whole(named)[:, 0], numbers)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, list(range(N))),
+        ({0: "000"}, ["000", *map(str, range(1, N))]),
+        ({N - 1: "x1"}, [*map(str, range(N - 1)), "x1"]),
+    ],
+)
+def test_ids_of_text_tables_stay_as_they_are_written(tmp_path, change, expected):
+    """Whole numbers only where all ids are; otherwise text, in every part of the file."""
+    ids = [change.get(i, str(i)) for i in range(N)]
+    frame(name=ids).to_csv(tmp_path / "p.csv", index=False)
+    options = {"space": "bigbrain", "ids": "name"}
+    imported = import_embeddings(tmp_path / "p.csv", tmp_path / "t.h5", **options)
+    assert imported.ids.tolist() == expected
+
+
+def test_every_row_of_a_text_table_has_an_id(tmp_path):
+    """A missing one is named with its row."""
+    frame(name=[None if i == 13 else str(i) for i in range(N)]).to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    with pytest.raises(InputError, match="no id in row 13 of column 'name'"):
+        import_embeddings(tmp_path / "p.csv", tmp_path / "t.h5", space="bigbrain", ids="name")
