@@ -270,7 +270,8 @@ def _verdict(test: NullRecord, features: str, baseline: str | None, target: str)
         f"{f' than {baseline}' if test.baseline else ' than smooth maps do by accident'}"
     )
     n, p = len(test.null), _decisive_p(test)
-    few = 1 / (n + 1) > _LEVEL
+    # A test that stopped at an exceedance has all the spins that it asks for, however few.
+    few = not test.stopped and 1 / (n + 1) > _LEVEL
     if few and not test.exceed:
         text = (
             f"None of {n} label maps at random places does as well; they are too few to tell "
@@ -295,7 +296,7 @@ def _verdict(test: NullRecord, features: str, baseline: str | None, target: str)
     if few:
         return f"{text} With {n} spins no smaller p was possible: run more."
     low, high = test.p_ci95
-    if test.p_holm is None and low <= _LEVEL <= high:
+    if not test.stopped and test.p_holm is None and low <= _LEVEL <= high:
         text += f" With {n:,} spins p may still come to lie on either side of {_LEVEL:g}: run more."
     return text
 

@@ -231,6 +231,16 @@ def test_too_few_spins_are_not_read_as_evidence_against(record):
     assert "With 4 spins no smaller p was possible" in shows
 
 
+@pytest.mark.parametrize("n", [5, 40])
+def test_a_test_that_stopped_asks_for_no_more_spins(record, n):
+    """Its number of spins is what the rule gave, and p is final."""
+    null = np.r_[1.0, 1.0, np.zeros(n - 2)]
+    test = null_record("stain", "coordinates", "independent", 0.5, null, primary=True)
+    stopped = replace(test, p=2 / n, stopped=True)
+    assert "run more" in answer(replace(record, nulls=[test])).shows
+    assert "run more" not in answer(replace(record, nulls=[stopped])).shows
+
+
 def test_features_alone_are_part_of_the_answer(record):
     """What was drawn is named, and the test is not taken for an increment."""
     run = with_features_alone(record)
