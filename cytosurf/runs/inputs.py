@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -79,8 +80,13 @@ class Inputs:
 
     @property
     def names(self) -> list[str]:
-        """Names of the classes."""
-        return [self.target.parcellation.names[key] for key in self.keys.tolist()]
+        """Names of the classes, each another: one that repeats has its key behind it."""
+        keys = self.keys.tolist()
+        names = [self.target.parcellation.names[key] for key in keys]
+        while len(n_called := Counter(names)) < len(names):
+            pairs = zip(names, keys, strict=True)
+            names = [f"{name} ({key})" if n_called[name] > 1 else name for name, key in pairs]
+        return names
 
     @property
     def analysed(self) -> npt.NDArray[np.bool_]:

@@ -246,6 +246,17 @@ def test_small_classes_are_left_out(load, toy_cortex):
     assert np.array_equal(made.analysed, made.mask & (keys > 0) & (keys < 9))
 
 
+def test_classes_of_one_name_are_told_apart(load, toy_cortex):
+    """By their keys; ``results.json`` lists scores by the names of the classes."""
+    keys = toy_cortex.keys()
+    right = np.arange(len(keys)) >= len(keys) // 2
+    keys[right & (keys > 0)] += 3
+    names = {1: "front", 2: "middle", 3: "back", 4: "front", 5: "middle right", 6: "front (4)"}
+    made = load(target=Parcellation(keys, Space("toy", "642"), names))
+    expected = ["front (1)", "middle", "back", "front (4) (4)", "middle right", "front (4) (6)"]
+    assert made.names == expected
+
+
 def test_a_class_outside_the_mask_is_no_class(load, toy_cortex):
     """Keys are those of analysed vertices; others are unlabelled, in the spins too."""
     keys = toy_cortex.keys()
