@@ -117,11 +117,12 @@ class Decoding:
         return run_map(self.record, kind, features).to_nilearn()
 
     def __repr__(self) -> str:
-        from cytosurf.report.formatting import mean_sd, over_folds
+        from cytosurf.report.formatting import mean_sd, n_tested, over_folds
 
-        n_folds = self.record.results["n_folds"]
+        sets = self.record.results["feature_sets"]
+        n_folds = max(n_tested(entry["macro_f1"]["folds"]) for entry in sets.values())
         lines = [f"Decoding of {self.record.results['target']}, macro-F1 ({over_folds(n_folds)})"]
-        for name, entry in self.record.results["feature_sets"].items():
+        for name, entry in sets.items():
             score = entry["macro_f1"]
             lines.append(f"  {name:<32} {mean_sd(score['mean'], score['sd'], n_folds)}")
         return "\n".join(lines)

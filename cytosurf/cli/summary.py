@@ -41,9 +41,9 @@ def _scores(results: dict[str, Any]) -> Table:
     """Return one row of scores for each feature set."""
     from rich.table import Column, Table
 
-    from cytosurf.report.formatting import mean_sd, over_folds
+    from cytosurf.report.formatting import mean_sd, n_tested, over_folds
 
-    n_folds = results["n_folds"]
+    n_folds = max(n_tested(e["macro_f1"]["folds"]) for e in results["feature_sets"].values())
     narrow = over_folds(n_folds).replace(" over", "\nover")  # leaves room for names
     table = Table(
         Column("features", overflow="fold"),

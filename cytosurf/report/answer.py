@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from cytosurf.report.formatting import (
     columns,
     format_p,
     listed,
     mean_sd,
+    n_tested,
     number,
     over_folds,
     rivals,
@@ -105,7 +107,7 @@ def _question(record: RunRecord, features: str, baseline: str | None) -> str:
 def _score_sentence(record: RunRecord, features: str) -> str:
     scores = feature_sets(record)[features]
     macro = scores["macro_f1"]
-    n_folds = len(macro["folds"])
+    n_folds = n_tested(macro["folds"])
     sentence = (
         f"With {features} ({columns(scores['n_features'])}) the macro-F1 on held-out cortex is "
         f"{mean_sd(macro['mean'], macro['sd'], n_folds)} ({over_folds(n_folds)})"
@@ -126,7 +128,7 @@ def _position_sentences(record: RunRecord, features: str, baseline: str | None) 
             continue
         n = sets[other]["n_features"]
         kind = what or "position with about as many columns"
-        differences = np.array(fold_differences(record, features, other))
+        differences = _tested_differences(record, features, other)
         sentences.append(
             f"With {other} ({kind}; {columns(n)}) it is {sets[other]['macro_f1']['mean']:.3f}: "
             f"{features} is {_signed(float(differences.mean()))}, and ahead in "
@@ -136,6 +138,12 @@ def _position_sentences(record: RunRecord, features: str, baseline: str | None) 
         mean = sets[reference]["macro_f1"]["mean"]
         sentences.append(f"Without any feature ({reference}) it is {mean:.3f}.")
     return sentences
+
+
+def _tested_differences(record: RunRecord, features: str, other: str) -> npt.NDArray[np.float64]:
+    """Return macro-F1 of features less that of another set in the folds that test a vertex."""
+    differences = np.array(fold_differences(record, features, other))
+    return differences[~np.isnan(differences)]
 
 
 def _other_sets_sentence(record: RunRecord) -> list[str]:
@@ -239,8 +247,8 @@ def _shows(record: RunRecord, features: str, baseline: str | None, test: NullRec
     position = matched_position(record, features)
     if position is None:
         return text
-    differences = np.array(fold_differences(record, features, position))
-    if float(np.nanmean(differences)) <= 0:
+    differences = _tested_differences(record, features, position)
+    if float(differences.mean()) <= 0:
         link = "But" if test is not None and _decisive_p(test) <= _WEAK_LEVEL else "Besides,"
         own = any(null.features == features for null in record.increment_nulls)
         what = "its score alone does not show" if own else "nothing here shows"
@@ -336,7 +344,8 @@ def _numbers(
 
     def score(name: str, remark: str) -> HeadlineNumber:
         macro = sets[name]["macro_f1"]
-        value, _, sd = mean_sd(macro["mean"], macro["sd"], len(macro["folds"])).partition(" ± ")
+        n_folds = n_tested(macro["folds"])
+        value, _, sd = mean_sd(macro["mean"], macro["sd"], n_folds).partition(" ± ")
         return HeadlineNumber(name, value, f"± {sd}, {remark}" if sd else f"one fold, {remark}")
 
     numbers = [score(features, f"macro-F1, {columns(sets[features]['n_features'])}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 
 def format_p(p: float) -> str:
@@ -52,6 +53,17 @@ def mean_sd(mean: float, sd: float, n_folds: int, decimals: int = 3) -> str:
     if n_folds < 2 or math.isnan(sd):
         return number(mean, decimals)
     return f"{number(mean, decimals)} ± {number(sd, decimals)}"
+
+
+def n_tested(folds: Iterable[float | None]) -> int:
+    """Return how many folds have a score: one that tests no labelled vertex has none.
+
+    Examples
+    --------
+    >>> n_tested([0.4, float("nan"), None, 0.5])
+    2
+    """
+    return sum(score is not None and not math.isnan(score) for score in folds)
 
 
 def over_folds(n_folds: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cytosurf.report.colours import display_name
-from cytosurf.report.formatting import interval, mean_sd, number
+from cytosurf.report.formatting import interval, mean_sd, n_tested, number
 from cytosurf.report.selection import detailed_sets, feature_sets, primary_pair
 from cytosurf.report.tables import (
     differences_table,
@@ -194,7 +194,7 @@ def facts(name: str, caption: str, pairs: Sequence[tuple[str, Any]]) -> PageTabl
 
 
 def _over_folds(record: RunRecord) -> str:
-    n_folds = max(len(s["macro_f1"]["folds"]) for s in feature_sets(record).values())
+    n_folds = max(n_tested(s["macro_f1"]["folds"]) for s in feature_sets(record).values())
     return "mean ± SD (ddof 0) over folds" if n_folds > 1 else "one fold, so there is no SD"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cytosurf.decoding import scores
+from cytosurf.report.formatting import n_tested
 from cytosurf.report.selection import feature_sets, matched_position, names_with_role, role
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def differences_table(record: RunRecord) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per pair: each pair of the run's results, and each feature set against the
-        position baseline of about the same number of columns.
+        position baseline of about the same number of columns. ``n_folds`` counts those that
+        test a labelled vertex.
     """
     pairs = {
         (d["features"], d["baseline"]): _numbers(d["folds"])
@@ -92,9 +94,9 @@ def differences_table(record: RunRecord) -> pd.DataFrame:
             "features": features,
             "baseline": baseline,
             "mean": float(np.nanmean(folds)),
-            "sd": float(np.nanstd(folds)) if len(folds) > 1 else _NAN,
+            "sd": float(np.nanstd(folds)) if n_tested(folds) > 1 else _NAN,
             "n_folds_better": int(np.sum(np.asarray(folds) > 0)),
-            "n_folds": len(folds),
+            "n_folds": n_tested(folds),
         }
         | {f"fold_{i + 1}": value for i, value in enumerate(folds)}
         for (features, baseline), folds in pairs.items()
@@ -172,8 +174,8 @@ def _numbers(values: Iterable[float | None]) -> list[float]:
 
 
 def _sd(score: Any) -> float:
-    """Return the SD over folds; NaN where there is a single fold, or none."""
-    return float(score["sd"]) if len(score.get("folds") or []) > 1 else _NAN
+    """Return the SD over folds; NaN where a single fold is tested, or none."""
+    return float(score["sd"]) if n_tested(score.get("folds") or []) > 1 else _NAN
 
 
 def _mean(score: Any) -> float:

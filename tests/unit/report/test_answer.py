@@ -10,6 +10,7 @@ from tests.unit.report.records import (
     null_record,
     one_fold,
     under_one_policy,
+    untested_folds,
     with_features_alone,
     with_increment,
 )
@@ -179,6 +180,19 @@ def test_one_fold_is_called_one_fold(record):
     assert "±" not in made.found
     assert all("±" not in number.remark for number in made.numbers)
     assert made.numbers[0].remark.startswith("one fold, ")
+
+
+def test_folds_that_test_nothing_are_not_counted(record):
+    """Neither in scores nor in differences, which are over the other folds."""
+    made = answer(untested_folds(with_position(record, 0.125)))
+    assert "(mean ± SD over 3 folds)" in made.found
+    assert "stain is 0.125 lower, and ahead in 0 of 3 folds" in made.found
+    assert "nan" not in made.found + made.shows
+    ahead = answer(untested_folds(with_position(record, -0.125))).shows
+    assert "with about as many columns, in 3 of 3 folds" in ahead
+    single = answer(untested_folds(record, n_tested=1))
+    assert "(one fold), 95 % interval" in single.found
+    assert single.numbers[0].remark.startswith("one fold, ")
 
 
 @pytest.mark.parametrize(

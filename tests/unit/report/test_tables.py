@@ -53,6 +53,7 @@ def test_a_fold_without_test_vertices_is_nan(record):
     row = differences_table(record).iloc[0]
     assert np.isnan(row["fold_1"])
     assert np.isfinite(row["mean"])
+    assert row["n_folds"] == 4
 
 
 def test_differences_are_paired_within_folds(record):
