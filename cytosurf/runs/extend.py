@@ -21,7 +21,12 @@ from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
-from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide, spun_sets
+from cytosurf.runs.outcome import (
+    check_tested,
+    spin_test_outcome,
+    spins_that_decide,
+    spun_sets,
+)
 from cytosurf.runs.policies import policies_of
 from cytosurf.runs.provenance import differences, made_with
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json
@@ -32,7 +37,9 @@ from cytosurf.runs.shards import (
     check_complete,
     check_equal_results,
     collect,
+    not_merged,
     seconds_of_shard,
+    settle_shards,
     shard_notes,
     spins_twice,
     stopping_of,
@@ -97,7 +104,9 @@ def _add(
     if shard is None:
         seconds = spin_run(prepared, test, record, range(total), scheduler)
         changes = {"spins": total, "stop_after_exceedances": rule}
-        return conclude(record, prepared.policies, seconds, changes)
+        tested = conclude(record, prepared.policies, seconds, changes)
+        settle_shards(directory)
+        return tested
     wanted = shard.of(total)
     watch = Watch(record, prepared.policies, total)
     write = partial(
@@ -175,10 +184,11 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
         raise InputError(str(directory), "no spins", "spins to merge", way_out)
     check_same_run(directory, policies, run)
     notes = shard_notes(directory)
+    new = not_merged(notes)
     paths = [path for policy in policies for path in chunk_paths(directory, policy)]
     last = [spins_of(path).stop for path in paths]
-    total = max(record.config["spins"], *last, *(note["n_spins"] for note in notes))
-    rule = stopping_of(directory, notes, record.config["stop_after_exceedances"])
+    total = max(record.config["spins"], *last, *(note["n_spins"] for note in new.values()))
+    rule = stopping_of(directory, new, record.config["stop_after_exceedances"])
     changes = {"spins": total, "stop_after_exceedances": rule}
     record = replace(record, config=record.config | changes)
     n_used = spins_that_decide(record, policies, total)
@@ -192,13 +202,16 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
             "another number of shards?"
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)
-    sessions = [*notes, *(read_json(other / INFO) for other in others if (other / INFO).exists())]
+    infos = [other / INFO for other in others]
+    sessions = [*notes.values(), *(read_json(info) for info in infos if info.exists())]
     different = dict.fromkeys(differences(record.info, session) for session in sessions)
     for one, another in different:
         if one:
             message = rounding(directory, one, another)
             warnings.warn(message, CytosurfWarning, stacklevel=3)
-    return conclude(record, policies, _seconds(record), changes)
+    tested = conclude(record, policies, _seconds(record), changes)
+    settle_shards(directory)
+    return tested
 
 
 def retest(
@@ -240,7 +253,7 @@ def retest(
 
 
 def check_can_retest(record: RunRecord, statistics: Sequence[str]) -> None:
-    """Raise `InputError` if a run has no spins, or there is no such statistic.
+    """Raise `InputError` if a run has no spins, or there is no such statistic, or class in a fold.
 
     Parameters
     ----------
@@ -251,6 +264,9 @@ def check_can_retest(record: RunRecord, statistics: Sequence[str]) -> None:
     """
     for name in statistics:
         statistic_named(name, record.labels.tolist(), record.label_names)
+    asked = [name for name in statistics if name not in record.config["statistics"]]
+    n_tested = [entry["n_vertices_tested"] for entry in record.results["classes"]]
+    check_tested(asked, record.labels.tolist(), record.label_names, n_tested)
     if not record.results["spin_test"]:
         way_out = f"Make some with: cytosurf spin {record.directory} --spins 1000"
         raise InputError(str(record.directory), "no spins", "a run with spins", way_out)
@@ -284,7 +300,7 @@ def conclude(
     results = read_json(directory / RESULTS)
     write_config(directory, config)
     write_json(directory / INFO, info | {"timings_s": info["timings_s"] | {"spins": seconds}})
-    together = seconds + sum(note["seconds"] for note in shard_notes(directory))
+    together = seconds + sum(note["seconds"] for note in shard_notes(directory).values())
     results |= {"spin_test": outcome | {"seconds": round(together, 3)}, "family": family}
     write_json(directory / RESULTS, results)
     return load_run(directory)

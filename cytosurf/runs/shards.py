@@ -29,7 +29,9 @@ from cytosurf.runs.chunks import (
 from cytosurf.runs.record import read_json, write_json
 
 POLICIES: tuple[Policy, ...] = ("independent", "mirrored")
-_NOTE = re.compile(r"shard_\d+-\d+\.json")
+_NOTE = re.compile(r"shard_(\d+)-(\d+)\.json")
+_MERGED = {"merged": True}
+N_NAMED = 5  # shards that a message names
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,26 @@ def _note_path(directory: Path, shard: Shard) -> Path:
     return directory / FOLDER / f"shard_{shard.index:04d}-{shard.n_shards:04d}.json"
 
 
-def shard_notes(directory: Path) -> list[dict[str, Any]]:
-    """Return the notes of the shards of which the run directory holds spins."""
-    folder = directory / FOLDER
-    return [read_json(path) for path in sorted(folder.glob("*.json")) if _NOTE.match(path.name)]
+def shard_notes(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return the notes of the shards of which the run directory holds spins, by shard."""
+    paths = sorted((directory / FOLDER).glob("*.json"))
+    found = [(path, match) for path in paths if (match := _NOTE.fullmatch(path.name))]
+    return {str(Shard(int(match[1]), int(match[2]))): read_json(path) for path, match in found}
+
+
+def not_merged(notes: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the notes of shards that were done since the configuration was written."""
+    return {shard: note for shard, note in notes.items() if not note.get("merged")}
+
+
+def settle_shards(directory: Path) -> None:
+    """Note that the configuration has what the shards said; shards done later may say otherwise."""
+    for shard, note in not_merged(shard_notes(directory)).items():
+        write_json(_note_path(directory, Shard.parse(shard)), note | _MERGED)
 
 
 def stopping_of(
-    directory: Path, notes: Sequence[dict[str, Any]], configured: int | None
+    directory: Path, notes: Mapping[str, dict[str, Any]], configured: int | None
 ) -> int | None:
     """Return after how many exceedances a run in shards may stop; None if it may not.
 
@@ -136,8 +150,8 @@ def stopping_of(
     ----------
     directory : Path
         The run directory.
-    notes : sequence of dict
-        Of its shards.
+    notes : mapping of str to dict
+        Of its shards that are to be merged.
     configured : int or None
         What the configuration of the run says; shards that say something come before it.
 
@@ -146,13 +160,24 @@ def stopping_of(
     InputError
         If shards do not agree.
     """
-    rules = {note.get("stop_after_exceedances", configured) for note in notes} or {configured}
-    if len(rules) > 1:
-        found = " and ".join(str(rule or "never") for rule in sorted(rules, key=str))
-        way_out = "Do the shards again with one of them; spins that are there are not done twice."
+    shards: dict[int | None, list[str]] = {}
+    for shard, note in notes.items():
+        shards.setdefault(note.get("stop_after_exceedances", configured), []).append(shard)
+    if len(shards) > 1:
+        rules = sorted(shards.items(), key=lambda item: str(item[0]))
+        found = " and ".join(f"{rule or 'never'} ({_named(names)})" for rule, names in rules)
+        way_out = (
+            "Do the shards of one of them again with the other; spins that are there are not done "
+            "twice."
+        )
         where = f"--stop-after-exceedances of the shards of {directory}"
         raise InputError(where, found, "the same in every shard", way_out)
-    return rules.pop()
+    return next(iter(shards), configured)
+
+
+def _named(shards: Sequence[str]) -> str:
+    more = f" and {len(shards) - N_NAMED} more" if len(shards) > N_NAMED else ""
+    return f"shard {', '.join(shards[:N_NAMED])}{more}"
 
 
 def collect(directory: Path, other: Path, run: str) -> int:
@@ -192,8 +217,12 @@ def collect(directory: Path, other: Path, run: str) -> int:
             if not target.exists():
                 write_bytes(target, path.read_bytes())
                 copied += 1
-    for path in (other / FOLDER).glob("shard_*.json"):
-        write_bytes(directory / FOLDER / path.name, path.read_bytes())
+    ours = shard_notes(directory)
+    for shard, note in shard_notes(other).items():
+        before = ours.get(shard)
+        # What was merged is not asked again.
+        if before is None or (not note.get("merged") and before != note | _MERGED):
+            write_json(_note_path(directory, Shard.parse(shard)), note)
     return copied
 
 

@@ -17,6 +17,8 @@ from cytosurf.runs.shards import (
     check_equal_results,
     collect,
     missing_spins,
+    not_merged,
+    settle_shards,
     shard_notes,
     spins_twice,
     write_shard_note,
@@ -84,11 +86,29 @@ class TestCollect:
         fill(there, range(3, 5))
         write_shard_note(there, Shard(2, 2), 5, 1.5)
         assert collect(here, there, "this") == 2
-        assert shard_notes(here) == [{"n_spins": 5, "seconds": 1.5, "stop_after_exceedances": None}]
+        note = {"n_spins": 5, "seconds": 1.5, "stop_after_exceedances": None}
+        assert shard_notes(here) == {"2/2": note}
         for policy in BOTH:
             ours, theirs = chunk_paths(here, policy), chunk_paths(there, policy)
             assert [p.read_bytes() for p in ours] == [p.read_bytes() for p in theirs]
         assert collect(here, there, "this") == 0
+
+    def test_what_was_merged_stays_merged(self, tmp_path):
+        """Until the shard is done again, here or there; a copy of what was merged says nothing."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        fill(there, range(2))
+        write_shard_note(there, Shard(1, 2), 4, 1.5, 3)
+        collect(here, there, "this")
+        assert not_merged(shard_notes(here)) == shard_notes(there)
+        settle_shards(here)
+        collect(here, there, "this")
+        assert not not_merged(shard_notes(here))
+        write_shard_note(there, Shard(1, 2), 4, 2.0)
+        collect(here, there, "this")
+        assert not_merged(shard_notes(here)) == shard_notes(there)
+        settle_shards(there)
+        collect(here, there, "this")
+        assert not_merged(shard_notes(here))
 
     def test_chunks_may_overlap_where_they_agree(self, tmp_path):
         """Other chunk sizes of the same spins are no contradiction."""

@@ -150,12 +150,37 @@ def test_a_settled_run_costs_no_more_spins(noise, monkeypatch):
 
 
 def test_shards_must_agree(noise):
-    """Two rules are no rule; the message names them."""
+    """Two rules are no rule; the message names them and their shards."""
     folder = noise("bare", spins=0)
     add_to_run(folder, MOST, shard=Shard(1, 2), stop_after_exceedances=H)
     add_to_run(folder, MOST, shard=Shard(2, 2))
-    with pytest.raises(InputError, match="found 3 and never; expected the same in every shard"):
+    words = r"found 3 \(shard 1/2\) and never \(shard 2/2\); expected the same in every shard"
+    with pytest.raises(InputError, match=words):
         merge_into_run(folder)
+
+
+def test_the_latest_rule_counts(noise):
+    """Shards that are merged, or come before a session for all spins, bind no later ones."""
+    folder = noise("run", spins=0)
+
+    def shards(n_shards, rule):
+        for i in range(1, n_shards + 1):
+            add_to_run(folder, MOST, shard=Shard(i, n_shards), stop_after_exceedances=rule)
+
+    def merged():
+        return merge_into_run(folder).results["spin_test"]["n_spins"]
+
+    shards(2, H)
+    early = merged()
+    assert early < MOST
+    shards(3, 0)
+    assert merged() == MOST
+    assert merged() == MOST
+    add_to_run(folder, None, stop_after_exceedances=H)
+    assert merged() == early
+    shards(2, H)
+    add_to_run(folder, None, stop_after_exceedances=0)
+    assert merged() == MOST
 
 
 class TestWatch:
