@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from cytosurf.surfaces import Parcellation, SurfaceMap, write_map, write_parcell
 
 FOLDER = "maps"
 KINDS = ("truth", "prediction", "correct", "fold", "entropy")
+_LONGEST = 100  # characters of a feature set in a file name, of which systems allow 255
 
 
 def run_map(record: RunRecord, kind: str, features: str | None = None) -> SurfaceMap | Parcellation:
@@ -146,6 +148,8 @@ def write_maps(record: RunRecord) -> list[Path]:
 def bids_values(names: Iterable[str]) -> dict[str, str]:
     """Spell feature sets as BIDS values: letters and digits alone, no two the same.
 
+    Long ones (several files joined) are cut, and end in a hash of the whole name.
+
     Examples
     --------
     >>> bids_values(["hist+coordinates", "a/mine.npz", "b/mine.npz"])
@@ -158,6 +162,8 @@ def bids_values(names: Iterable[str]) -> dict[str, str]:
             words += re.findall(r"[A-Za-z0-9]+", Path(term).name)
         first, *others = words or ["set"]
         stem = first + "".join(word[0].upper() + word[1:] for word in others)
+        if len(stem) > _LONGEST:
+            stem = stem[:_LONGEST] + hashlib.sha256(name.encode()).hexdigest()[:8]
         taken = set(values.values())
         spellings = (stem if i == 1 else f"{stem}{i}" for i in itertools.count(1))
         values[name] = next(value for value in spellings if value not in taken)

@@ -133,3 +133,15 @@ def test_sets_of_the_same_file_name_do_not_overwrite_each_other():
     assert len(set(values.values())) == len(names)
     assert all(value.isascii() and value.isalnum() for value in values.values())
     assert values["hist+a/x.npz:pca2"] == "histXNpzPca2"
+
+
+def test_long_names_make_short_files(run_toy, tmp_path, toy_cortex):
+    """Sets of joined files get names that a file system takes, still different."""
+    names = ["+".join(f"/maps/{'x' * 60}_{k}{last}.func.gii" for k in range(5)) for last in "ab"]
+    values = bids_values(names)
+    assert len(set(values.values())) == 2
+    assert all(len(value) == 108 and value.isalnum() for value in values.values())
+    given = [toy_cortex.feature_set(names[0])]
+    run_toy(tmp_path, given, features=names[:1], spins=0)
+    found = [p.name for p in (tmp_path / "maps").glob(f"*_features-{values[names[0]]}_*")]
+    assert len(found) == 6
