@@ -114,6 +114,17 @@ STATISTICS: dict[str, Statistic] = _FOLD_MEANS | {
 }
 
 
+def is_of_a_class(name: str) -> bool:
+    """Say whether a statistic is the score of one class, such as ``f1:V1``.
+
+    Parameters
+    ----------
+    name : str
+        As for `statistic_named`.
+    """
+    return name.partition(":")[0] in OF_A_CLASS
+
+
 def statistic_named(name: str, keys: Sequence[int] = (), names: Sequence[str] = ()) -> Statistic:
     """Return a statistic by its name.
 

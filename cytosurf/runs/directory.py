@@ -65,6 +65,18 @@ def with_earlier_requests(directory: Path, config: RunConfig) -> RunConfig:
     return config.model_copy(update={"statistics": statistics, "approximate_tail": tail})
 
 
+def earlier_statistics(directory: Path) -> tuple[str, ...]:
+    """Return the statistics that a run was asked for before; none where there is no run.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or where one will be.
+    """
+    there = (directory / FILE_NAME).exists()
+    return read_config(directory).statistics if there else ()
+
+
 def check_named_inputs(directory: Path, config: RunConfig) -> None:
     """Raise `InputError` for a run that only the Python program that made it can go on with.
 

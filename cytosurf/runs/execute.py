@@ -30,6 +30,7 @@ from cytosurf.runs.directory import (
     check_same_config,
     check_same_inputs,
     check_same_version,
+    earlier_statistics,
     warn_of_rounding,
     with_earlier_requests,
 )
@@ -45,7 +46,7 @@ from cytosurf.runs.inputs import (
 )
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
-from cytosurf.runs.outcome import spin_test_outcome, spun_sets
+from cytosurf.runs.outcome import check_tested, spin_test_outcome, spun_sets
 from cytosurf.runs.policies import chosen_policies, rotation_policies
 from cytosurf.runs.record import (
     INFO,
@@ -57,7 +58,7 @@ from cytosurf.runs.record import (
     write_json,
 )
 from cytosurf.runs.regions import check_region
-from cytosurf.runs.results import make_record, make_results, warn_of_fits
+from cytosurf.runs.results import make_record, make_results, tested_of_classes, warn_of_fits
 from cytosurf.runs.session import AllSessions, Clock, kept_warnings
 from cytosurf.runs.spin_quality import check_filter
 from cytosurf.runs.stopping import DoneChunk, Watch
@@ -158,8 +159,11 @@ def prepare(
             inputs = load_inputs(configs, features, targets)
         for folder, its_config, its_inputs in zip(folders, configs, inputs, strict=True):
             check_same_inputs(folder, its_inputs.hashes())
+            classes = its_inputs.keys.tolist(), its_inputs.names
             for name in its_config.statistics:
-                statistic_named(name, its_inputs.keys.tolist(), its_inputs.names)
+                statistic_named(name, *classes)
+            asked = set(its_config.statistics) - set(earlier_statistics(folder))
+            check_tested(sorted(asked), *classes, tested_of_classes(its_inputs).tolist())
         assigner: SpinAssigner | None = None
         policies: tuple[Policy, ...] = ()
         if config.spins or any(has_chunks(folder) for folder in folders):

@@ -21,12 +21,7 @@ from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import suspend_family
 from cytosurf.runs.inputs import Inputs
-from cytosurf.runs.outcome import (
-    check_tested,
-    spin_test_outcome,
-    spins_that_decide,
-    spun_sets,
-)
+from cytosurf.runs.outcome import check_tested, spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.policies import policies_of
 from cytosurf.runs.provenance import differences, made_with
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json

@@ -8,7 +8,7 @@ same counts and stand apart, since they may have been chosen after the run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding.marginals import marginals
+from cytosurf.decoding.marginals import Marginals, marginals
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import (
     SpinPValue,
@@ -27,7 +27,7 @@ from cytosurf.nulls import (
     tail_p_value,
 )
 from cytosurf.nulls.rotations import Policy
-from cytosurf.nulls.statistics import DIFFERENCE, Statistic, class_f1
+from cytosurf.nulls.statistics import DIFFERENCE, Statistic, class_f1, is_of_a_class
 from cytosurf.runs.chunks import UNCONVERGED, n_spins_from_zero, read_spins
 from cytosurf.runs.class_tests import class_test
 from cytosurf.runs.config import COORDINATES, DEFAULT_STATISTIC
@@ -111,6 +111,29 @@ def compared(values: Float64, config: Mapping[str, Any], pair: Pair, axis: int =
     return np.asarray(result)
 
 
+def check_tested(
+    names: Iterable[str], keys: Sequence[int], class_names: Sequence[str], n_tested: Sequence[int]
+) -> None:
+    """Raise `InputError` for a statistic of a class of which no fold tests a vertex.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Statistics, as for `cytosurf.nulls.statistic_named`.
+    keys, class_names : sequence of int, of str
+        The classes.
+    n_tested : sequence of int
+        Tested vertices of each.
+    """
+    of_truth = np.asarray(n_tested, np.float64)[None]
+    perfect = Marginals(of_truth, of_truth, of_truth)
+    for name in names:
+        statistic = statistic_named(name, keys, class_names)
+        if is_of_a_class(name) and np.isnan(statistic(perfect)):
+            found = "a class of which no fold tests a vertex"
+            raise InputError(f"--statistic {name}", found, "a class that is tested")
+
+
 def spins_that_decide(record: RunRecord, policies: tuple[Policy, ...], n_spins: int) -> int:
     """Return how many spins, from 0 on, are looked at.
 
@@ -176,7 +199,8 @@ def spin_test_outcome(
     -----
     CytosurfWarning
         If spins left nothing to decode; they count as exceeding in every test. If fits ended before
-        their stopping rule was met. Or if the filter leaves too few.
+        their stopping rule was met. If the filter leaves too few. Or if a statistic of one class is
+        left out, since no fold tests the class or no spin kept it.
     """
     config = record.config
     n_used = spins_that_decide(record, policies, n_spins)
@@ -233,8 +257,8 @@ def read_nulls(
     order = {"features": spin_test["sets"], "baseline": []}
 
     def record_of(test: dict[str, Any], name: str) -> NullRecord:
-        values = spins[test["rotation"]][name]
-        null = compared(values, order, (test["features"], test["baseline"]))
+        pair = test["features"], test["baseline"]
+        null = _null(spins[test["rotation"]], name, order, pair)
         fields = {key: test[key] for key in ("features", "baseline", "statistic", "rotation")}
         fields |= {key: test[key] for key in ("observed", "exceed", "p", "primary", "p_holm")}
         fields |= {key: test.get(key) for key in ("p_bh", "p_max", "tail")}
@@ -243,7 +267,7 @@ def read_nulls(
         return NullRecord(**fields, null=looked_at, p_ci95=tuple(test["p_ci95"]))
 
     return (
-        [record_of(test, "statistic") for test in parts[0]],
+        [record_of(test, DEFAULT_STATISTIC) for test in parts[0]],
         [record_of(test, _name_of(test)) for test in parts[1]],
     )
 
@@ -268,14 +292,18 @@ def _tests(
     """Give every test of a statistic, the policy to quote before the other."""
     config, policies = record.config, tuple(spins)
     observed = observed_statistic(record, statistic)
+    if is_of_a_class(name) and np.isnan(observed).any():
+        _warn_of_class(record, name, "no fold tests a vertex of the class")
+        return
     for pair in tests_of(config):
         value = float(compared(observed, config, pair, axis=0))
-        if np.isnan(value):
-            raise InputError(f"--statistic {name}", "no tested vertex", "a class that is tested")
         preferred = preferred_policy(pair[1], policies, name)
         for policy in sorted(policies, key=lambda p: p != preferred):
-            values = spins[policy]["statistic" if name == DEFAULT_STATISTIC else name]
-            null = compared(values, config, pair)
+            null = _null(spins[policy], name, config, pair)
+            if is_of_a_class(name) and np.isnan(null).all():
+                _warn_of_class(record, name, f"none of the {policy} spins kept the class")
+                continue
+            n_left_out = len(spins[policy]["statistic"]) - len(null)
             entry = {
                 "features": pair[0],
                 "baseline": pair[1],
@@ -284,7 +312,26 @@ def _tests(
                 "primary": policy == preferred,
             }
             corrected = dict.fromkeys(("p_max", "p_holm", "p_bh"))
-            yield _Tested(entry | _counted(value, null, config, max_spins) | corrected, null)
+            counted = _counted(value, null, config, max_spins - n_left_out)
+            yield _Tested(entry | counted | corrected, null)
+
+
+def _null(
+    spins: Mapping[str, Float64], name: str, config: Mapping[str, Any], pair: Pair
+) -> Float64:
+    """Return a statistic of the spins of one policy, less that of the baseline.
+
+    A spin that took a class away says nothing of that class, and is left out of its scores. One
+    that left nothing to decode stays, as NaN.
+    """
+    scores = spins["statistic"]
+    if name == DEFAULT_STATISTIC:
+        return compared(scores, config, pair)
+    null = compared(spins[name], config, pair)
+    if not is_of_a_class(name):
+        return null
+    lost = np.isnan(scores).any(axis=1)
+    return null[lost | ~np.isnan(null)]
 
 
 def _counted(
@@ -360,6 +407,11 @@ def _warn_of_untestable(target: str, untestable: Mapping[Policy, int], n_spins: 
             "labelled training vertex. They count as reaching the observed value in every test."
         )
         warnings.warn(message, CytosurfWarning, stacklevel=3)
+
+
+def _warn_of_class(record: RunRecord, name: str, why: str) -> None:
+    message = f"{record.results['target']}: --statistic {name} is not tested, since {why}."
+    warnings.warn(message, CytosurfWarning, stacklevel=3)
 
 
 def _warn_of_unconverged(target: str, unconverged: Mapping[Policy, int]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cytosurf.errors import CytosurfWarning
 from cytosurf.runs.config import RunConfig
@@ -34,11 +35,8 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
             pair = [np.array(entries[n]["macro_f1"]["folds"]) for n in (features, baseline)]
             row = {"features": features, "baseline": baseline}
             differences.append(row | spread(pair[0] - pair[1]))
-    tested = inputs.analysed & (inputs.folds.fold >= 0)
-    n_of_class, n_tested = (
-        np.bincount(inputs.label[rows], minlength=len(inputs.keys))
-        for rows in (inputs.analysed, tested)
-    )
+    n_of_class = np.bincount(inputs.label[inputs.analysed], minlength=len(inputs.keys))
+    n_tested = tested_of_classes(inputs)
     classes = zip(inputs.keys, inputs.names, n_of_class, n_tested, strict=True)
     return {
         "schema": 1,
@@ -48,7 +46,7 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
         "hemispheres": list(inputs.hemispheres),
         "n_vertices": int(inputs.analysed.sum()),
         "n_vertices_mask": int(inputs.mask.sum()),
-        "n_vertices_tested": int(tested.sum()),
+        "n_vertices_tested": int(n_tested.sum()),
         "n_folds": inputs.folds.n_folds,
         "classes": [
             {"key": int(key), "name": name, "n_vertices": int(n), "n_vertices_tested": int(k)}
@@ -61,6 +59,18 @@ def make_results(config: RunConfig, inputs: Inputs, observed: Observed) -> dict[
         "spin_test": None,
         "increment_tests": [],
     }
+
+
+def tested_of_classes(inputs: Inputs) -> npt.NDArray[np.int64]:
+    """Return how many vertices of each class are in a test fold, (K,).
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs of a run.
+    """
+    tested = inputs.analysed & (inputs.folds.fold >= 0)
+    return np.bincount(inputs.label[tested], minlength=len(inputs.keys))
 
 
 def make_record(

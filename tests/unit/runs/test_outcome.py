@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cytosurf.errors import InputError
 from cytosurf.nulls import SpinPValue, tail_p_value
 from cytosurf.runs import correct_family, load_run, outcome, read_json
 from cytosurf.runs.chunks import chunk_paths, counts_of
+from cytosurf.runs.config import read_config, write_config
 from cytosurf.runs.extend import add_to_run, retest
 from cytosurf.runs.record import read_arrays
 from tests.unit.runs.cortex import comparable, listing
@@ -144,6 +146,61 @@ def test_an_unknown_statistic_stops_a_run_before_it_begins(named_toy, tmp_path):
     with pytest.raises(InputError, match="--statistic"):
         named_toy(tmp_path / "run", spins=3, statistics=["best"])
     assert not (tmp_path / "run" / "spins").exists()
+
+
+class TestOneClass:
+    """Scores of a class that folds, or spins, may not have."""
+
+    def test_spins_that_lost_the_class_are_left_out(self, run_toy, tmp_path, toy_cortex):
+        """As they are in the tests of all classes: the report holds one p of it."""
+        labels = np.minimum(toy_cortex.keys(), 2)
+        centre = np.where(toy_cortex.points()[:, :1] < 0, [[-45, 10, 10]], [[45, 10, 10]])
+        near = np.linalg.norm(toy_cortex.points() - centre, axis=1) < 5.5
+        labels[near & (labels > 0)] = 3
+        options = {"spins": 20, "rotation": "mirrored", "statistics": ["f1:back"]}
+        run = run_toy(tmp_path, target=toy_cortex.parcellation(labels), **options)
+        spin_test = run.results["spin_test"]
+        assert spin_test["untestable"] == {"mirrored": 0}
+        for test, of in zip(spin_test["other_statistics"], spin_test["per_class"], strict=True):
+            assert (test["features"], test["baseline"]) == (of["features"], of["baseline"])
+            assert 0 < test["n_spins"] < 20
+            for name in ("exceed", "n_spins", "p"):
+                assert test[name] == of[name][2], name
+        assert [len(null.null) for null in run.other_nulls] == [test["n_spins"]] * 2
+        sequential = replace(run, config=run.config | {"stop_after_exceedances": 21})
+        again = outcome.spin_test_outcome(sequential, ("mirrored",), 20)["other_statistics"]
+        assert [(t["p"], t["complete"]) for t in again] == [(t.p, True) for t in run.other_nulls]
+
+    def test_a_spin_that_left_nothing_exceeds_in_every_class(self):
+        """One that took the class alone is left out."""
+        nothing, kept = np.array([[0.5], [np.nan], [0.4]]), np.array([[np.nan], [np.nan], [0.3]])
+        spins = {"statistic": nothing, "f1:back": kept, "mcc": kept}
+        config = {"features": ["stain"], "baseline": []}
+        found = [outcome._null(spins, name, config, ("stain", None)) for name in ("f1:back", "mcc")]
+        np.testing.assert_array_equal(found[0], [np.nan, 0.3])
+        np.testing.assert_array_equal(found[1], [np.nan, np.nan, 0.3])
+
+    def test_a_class_that_no_fold_tests(self, run_toy, tmp_path, toy_cortex):
+        """Is refused before the first file, and skipped in a run that was asked for it before."""
+        labels = toy_cortex.keys()
+        labels[642:] = np.minimum(labels[642:], 2)
+        folds = toy_cortex.FOLDS | {"scheme": "left-to-right"}
+        options = {"spins": 2, "rotation": "mirrored", "folds": folds}
+        options["target"] = toy_cortex.parcellation(labels)
+        says = "--statistic f1:back: found a class of which no fold tests a vertex"
+        with pytest.raises(InputError, match=says):
+            run_toy(tmp_path / "run", statistics=["f1:back"], **options)
+        assert not (tmp_path / "run").exists()
+        run_toy(tmp_path / "run", statistics=["mcc"], **options)
+        before = listing(tmp_path / "run")
+        with pytest.raises(InputError, match=says):
+            retest(tmp_path / "run", ["f1:back"])
+        assert listing(tmp_path / "run") == before
+        config = read_config(tmp_path / "run")
+        write_config(tmp_path / "run", config.model_copy(update={"statistics": ("f1:back", "mcc")}))
+        run = run_toy(tmp_path / "run", **options)
+        assert {test.statistic.split()[0] for test in run.other_nulls} == {"mcc"}
+        assert any("f1:back is not tested" in text for text in run.info["warnings"])
 
 
 class TestTail:
