@@ -153,7 +153,8 @@ def increment(
     position : str, optional
         What stays; ``harmonics:N`` with as many columns as the features if left out.
     spins : int, optional
-        Draws in all; as many as the run has label spins, or 99.
+        Draws in all. If left out as many as the run has label spins; 99 where it has none, and at
+        most 99 where its spins stopped early.
     rotation : {"mirrored", "independent"}, optional
         How the draws of the hemispheres go together.
     null : {"spins", "surrogates"}, optional

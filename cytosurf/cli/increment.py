@@ -26,7 +26,8 @@ def increment_command(
     spins: Annotated[
         int | None,
         typer.Option(
-            help="Spins in all (default: as many as the run has label spins, or 99).",
+            help="Spins in all (default: as many as the run has label spins; 99 without any, and "
+            "at most 99 where they stopped early).",
             show_default=False,
         ),
     ] = None,

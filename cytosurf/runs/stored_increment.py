@@ -78,8 +78,8 @@ def add_increment_test(
     position : str, optional
         What stays; ``harmonics:N`` with as many columns as the features if left out.
     spins : int, optional
-        Draws in all, of which those that are there are not done again; as many as the run has label
-        spins, or 99.
+        Draws in all, of which those that are there are not done again. If left out as many as the
+        run has label spins; 99 where it has none, and at most 99 where its spins stopped early.
     rotation : {"mirrored", "independent"}, optional
         How the draws of the hemispheres go together.
     null : {"spins", "surrogates"}, optional
@@ -98,7 +98,8 @@ def add_increment_test(
     ------
     InputError
         If the directory is no finished run of named inputs, its inputs have changed, there is no
-        such feature set, or another process works on the run.
+        such feature set, position has no value on a vertex of the run, or another process works on
+        the run.
 
     Warns
     -----
@@ -107,13 +108,13 @@ def add_increment_test(
     """
     check_family(null)
     config = read_config(directory)
-    load_run(directory, with_spins=False)
+    record = load_run(directory, with_spins=False)
     check_named_inputs(directory, config)
     name = config.features[0] if features is None else features
     if name not in config.features:
         raise unknown_name("--features", name, config.features)
     check_unlocked(directory)
-    inputs, beside = _inputs(directory, config, name, position)
+    inputs, beside = _inputs(record, config, name, position)
     what = {"features": name, "position": beside, "rotation": rotation, "null": null}
     key = INCREMENT_TESTS
     if statistic != INCREMENT:
@@ -122,7 +123,7 @@ def add_increment_test(
     run = _identity(directory, what, inputs)
     with locked(directory):
         done = _finished(folder, run)
-        n_spins = spins if spins is not None else config.spins or DEFAULT_SPINS
+        n_spins = _default_spins(record, config) if spins is None else spins
         n_there = next(k for k in range(len(done) + 1) if k not in done)
         outcome = run_increment_test(
             increment_data(inputs, name, beside, family=null, C=config.C),
@@ -209,8 +210,15 @@ def earlier_increments(
     return tests
 
 
+def _default_spins(record: RunRecord, config: RunConfig) -> int:
+    """Return the draws of a run: those of a run that stopped early are a limit, not a number."""
+    stopping = (record.results["spin_test"] or {}).get("stopping")
+    n_spins = config.spins or DEFAULT_SPINS
+    return min(n_spins, DEFAULT_SPINS) if stopping and stopping["stopped"] else n_spins
+
+
 def _inputs(
-    directory: Path, config: RunConfig, features: str, position: str | None
+    record: RunRecord, config: RunConfig, features: str, position: str | None
 ) -> tuple[Inputs, str]:
     """Load the inputs of a run with a position set beside them, on the same vertices."""
     if position == features:
@@ -219,11 +227,19 @@ def _inputs(
     update = {"baseline": tuple(dict.fromkeys(baseline)), "matched_position": True}
     wider = config.model_copy(update=update)
     (inputs,) = load_inputs([wider])
-    check_same_inputs(directory, inputs.hashes())
     beside = inputs.matched.get(features) if position is None else position
     if beside is None:
         found = f"{features!r} is itself position"
         raise InputError("--position", found, "another set", "Name one: --position NAME")
+    analysed = record.block >= 0
+    n_lost = int((analysed & ~inputs.sets[beside].map.valid).sum())
+    if n_lost:
+        found = f"no value on {n_lost:,} of the {analysed.sum():,} vertices of the run"
+        way_out = (
+            f"Decode with --baseline {beside}: a run has the vertices that all its sets share."
+        )
+        raise InputError(f"--position {beside}", found, "values on all of them", way_out)
+    check_same_inputs(record.directory, inputs.hashes())
     return inputs, beside
 
 

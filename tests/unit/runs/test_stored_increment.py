@@ -6,11 +6,11 @@ import pytest
 from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import increment as increment_module
-from cytosurf.runs import load_run, read_json
+from cytosurf.runs import inputs, load_run, read_json, stored_increment
 from cytosurf.runs.extend import add_to_run
 from cytosurf.runs.increment import increment_test
 from cytosurf.runs.stored_increment import add_increment_test
-from tests.unit.runs.cortex import FOLDS, comparable, listing
+from tests.unit.runs.cortex import FOLDS, comparable, cortex, feature_set, listing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*spins cannot give")
 
@@ -127,6 +127,16 @@ def test_as_many_as_the_run_has_label_spins(run):
     assert entries(run)[0]["n_spins"] == 3
 
 
+def test_a_run_that_stopped_early_has_a_limit_alone(named_toy, tmp_path, monkeypatch):
+    """Not every spin that it might have had is drawn for another test."""
+    monkeypatch.setattr(stored_increment, "DEFAULT_SPINS", 2)
+    folder = tmp_path / "run"
+    record = named_toy(folder, features=["noise"], spins=30, stop_after_exceedances=1)
+    assert record.results["spin_test"]["stopping"]["stopped"]
+    add_increment_test(folder, position="position")
+    assert entries(folder)[0]["n_spins"] == 2
+
+
 def test_a_damaged_file_is_done_again(run):
     """With a warning that names it."""
     add_increment_test(run, spins=3)
@@ -171,6 +181,25 @@ def test_bad_input(run, options, says):
     before = listing(run)
     with pytest.raises(InputError, match=says):
         add_increment_test(run, **({"spins": 2} | options))
+    assert listing(run) == before
+
+
+def test_position_on_fewer_vertices(run, monkeypatch):
+    """Is refused in words of its own: the data of the run have not changed."""
+    load = inputs.load_feature_sets
+
+    def smaller(names, space):
+        sets = load(names, space)
+        if "noise" in sets:
+            valid = cortex()
+            valid[np.flatnonzero(valid)[:5]] = False
+            sets["noise"] = feature_set("noise", valid=valid)
+        return sets
+
+    monkeypatch.setattr(inputs, "load_feature_sets", smaller)
+    before = listing(run)
+    with pytest.raises(InputError, match=r"--position noise: found no value on 5 of the .* vertic"):
+        add_increment_test(run, spins=2, position="noise")
     assert listing(run) == before
 
 
