@@ -214,7 +214,8 @@ def decode(
         Add an approximate p from a generalised Pareto tail where few spins exceed.
     max_distortion : float, optional
         Leave spins out of every test that change distances along the cortex by more than this
-        share on average; ``spin_quality.tsv`` of a run has the value of each spin.
+        share on average; ``spin_quality.tsv`` of a run has the value of each spin. Increment tests
+        of the run leave out the same spins.
     command : str
         How the run was asked for, kept in ``run.json``.
 

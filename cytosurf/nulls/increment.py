@@ -147,7 +147,7 @@ class IncrementTest:
     exceed : int
         Draws with a difference of at least `observed`, and those with none.
     n_spins : int
-        Draws in all.
+        Draws that count.
     p_ci95 : tuple of float
         Clopper-Pearson 95 % interval of the share of all draws that exceed.
     n_vertices : int
@@ -249,6 +249,7 @@ def run_increment_test(
     names: tuple[str, str, str] = ("features", "position", "labels"),
     done: Mapping[int, Row] = MappingProxyType({}),
     keep: Callable[[list[int], list[Row]], object] = lambda *_: None,
+    counted: npt.NDArray[np.bool_] | None = None,
 ) -> IncrementTest:
     """Test whether features add to position, on arrays.
 
@@ -276,6 +277,8 @@ def run_increment_test(
         What `feature_scores` gave for draws that are done already; they are not done again.
     keep : callable, optional
         Called in this process with some draws and what they gave, as soon as they are done.
+    counted : (n_spins,) ndarray of bool, optional
+        Draws that count, chosen without a look at their scores; all if left out.
 
     Returns
     -------
@@ -303,6 +306,8 @@ def run_increment_test(
     n_analysed = (data.label[alone.rows] != UNLABELLED).sum()
     work = partial(_draws, data, family, alone, seed=seed, rotation=rotation, statistic=statistic)
     rows = _all_rows(work, n_spins, resolve_jobs(jobs), done, keep)
+    if counted is not None:
+        rows = rows[counted]
     values = rows[:, 0] - rows[:, 1]
     outcome = SpinPValue.from_null(score - by_position, values)
     return IncrementTest(
@@ -316,7 +321,7 @@ def run_increment_test(
         kept=rows[:, 2],
         p=outcome.p,
         exceed=outcome.exceed,
-        n_spins=n_spins,
+        n_spins=outcome.n_spins,
         p_ci95=outcome.ci95,
         n_vertices=round(kept * n_analysed),
         n_features=data.features.shape[1],

@@ -95,8 +95,17 @@ def _alone(tests: Sequence[Mapping[str, Any]], cite: Citations) -> str:
 def _how_drawn(tests: Sequence[Mapping[str, Any]]) -> str:
     """Say how features were drawn, and how often."""
     made = {"spins": "rotated", "surrogates": "replaced by surrogates"}
-    draws = [f"{made[t['null']]} ({t['n_spins']:,} {t['rotation']} draws)" for t in tests]
+    draws = [
+        f"{made[t['null']]} ({t['n_spins']:,} {t['rotation']} draws{_left_out(t)})" for t in tests
+    ]
     return listed(sorted(dict.fromkeys(draws)))
+
+
+def _left_out(test: Mapping[str, Any]) -> str:
+    """Say how many draws were left out because they distort distances."""
+    if not test.get("filter"):
+        return ""
+    return f", and {len(test['filter']['left_out']):,} left out for their distortion"
 
 
 def _further_sentences(record: RunRecord, cite: Citations) -> list[str]:

@@ -5,7 +5,8 @@ the classes, how many vertices serve as a source, and how much it changes distan
 (`cytosurf.nulls.distortion`). All of it follows from the run and the number of the spin, so the
 table is the same however the work was split, and rows that are there are not computed again.
 
-With ``max_distortion`` in the configuration, spins above it are left out of every test. The rule
+With ``max_distortion`` in the configuration, spins above it are left out of every test, those of
+features too (`cytosurf.runs.stored_increment`). The rule
 looks at rotations alone, and is settled before the first score of a spin: the limit belongs to the
 identity of a run.
 """
@@ -127,14 +128,44 @@ def judge_spins(record: RunRecord, spins: Mapping[Policy, Arrays]) -> dict[Polic
             arrays["distinct"],
             arrays[N_CLASSES][:, 0],
             distortion[policy],
-            np.ones(n_spins[policy], bool)
-            if limit is None
-            else undistorted(np.nan_to_num(distortion[policy], nan=np.inf), limit),
+            np.ones(n_spins[policy], bool) if limit is None else _within(distortion[policy], limit),
         )
         for policy, arrays in spins.items()
     }
     _write(record.directory, found)
     return found
+
+
+def counted_draws(record: RunRecord, policy: Policy, n_draws: int) -> Mask | None:
+    """Return which spins of the features of a run count; None without a filter.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    policy : {"independent", "mirrored"}
+        How the rotations of the hemispheres go together.
+    n_draws : int
+        Spins in all: the rotations 0, 1, ... of the run.
+
+    Raises
+    ------
+    InputError
+        If no spin is as little distorted as the configuration asks for.
+
+    Warns
+    -----
+    CytosurfWarning
+        If fewer than 19 are.
+    """
+    limit = record.config.get("max_distortion")
+    if limit is None:
+        return None
+    distortion = _distortions(record, {policy: n_draws})[policy]
+    if not (distortion <= limit).any():
+        found = f"{n_draws} {policy} spins, all more distorted than the {limit} of the run"
+        raise InputError("--spins", found, "one that is not", "Ask for more spins.")
+    return _within(distortion, limit)
 
 
 def filter_summary(
@@ -309,6 +340,10 @@ def _distortions(record: RunRecord, n_spins: Mapping[Policy, int]) -> dict[Polic
     ):
         found[policy][numbers.start : numbers.stop] = values
     return found
+
+
+def _within(distortion: Float64, limit: float) -> Mask:
+    return undistorted(np.nan_to_num(distortion, nan=np.inf), limit)
 
 
 def _measured(task: tuple[Policy, range], measure: _Measure) -> tuple[Policy, range, list[float]]:

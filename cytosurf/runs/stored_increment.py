@@ -3,8 +3,9 @@
 A test has a folder of its own, ``increments/NAME``, with a file for every few draws that are done:
 scores with the features, of position alone, and the share of vertices kept, with the SHA-256 of the
 arrays. What a draw gives depends on the run, the test and its number alone, so a killed test goes
-on where it was, and more draws can be added. ``results.json`` holds the outcome of each test; those
-of features on their own, with position only subtracted, stand apart under ``feature_tests``.
+on where it was, and more draws can be added. Spins that a filter of the run leaves out are drawn
+and not counted, like those of labels. ``results.json`` holds the outcome of each test; those of
+features on their own, with position only subtracted, stand apart under ``feature_tests``.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from cytosurf.runs.record import (
     read_whole,
     write_json,
 )
+from cytosurf.runs.spin_quality import counted_draws
 
 FOLDER = "increments"
 STATISTIC = "macro_f1 increment"
@@ -104,7 +106,7 @@ def add_increment_test(
     Warns
     -----
     CytosurfWarning
-        If there are too few draws for p <= 0.05, or a file is damaged; its draws are done again.
+        If too few draws count for p <= 0.05, or a file is damaged; its draws are done again.
     """
     check_family(null)
     config = read_config(directory)
@@ -125,9 +127,13 @@ def add_increment_test(
         done = _finished(folder, run)
         n_spins = _default_spins(record, config) if spins is None else spins
         n_there = next(k for k in range(len(done) + 1) if k not in done)
+        n_drawn = max(n_spins, n_there) if n_spins > 0 else n_spins
+        counted = None
+        if null == "spins" and n_drawn > 0:
+            counted = counted_draws(record, rotation, n_drawn)
         outcome = run_increment_test(
             increment_data(inputs, name, beside, family=null, C=config.C),
-            max(n_spins, n_there) if n_spins > 0 else n_spins,
+            n_drawn,
             seed=config.seed,
             rotation=rotation,
             null=null,
@@ -136,8 +142,10 @@ def add_increment_test(
             names=(name, beside, config.target),
             done=done,
             keep=partial(_keep, folder, run),
+            counted=counted,
         )
-        _store(directory, key, what, _entry(outcome) | what | {"folder": folder.name})
+        kept = {"filter": _filter(config, counted), "folder": folder.name}
+        _store(directory, key, what, _entry(outcome) | what | kept)
         return load_run(directory)
 
 
@@ -164,14 +172,16 @@ def read_increment_nulls(
     for test in results.get(key, []):
         folder = directory / FOLDER / test["folder"]
         rows = {k: row for path in _files(folder) for k, row in _rows(path).items()}
-        if any(k not in rows for k in range(test["n_spins"])):
+        numbers = _counted_numbers(test)
+        n_there = sum(k in rows for k in numbers)
+        if n_there < len(numbers):
             raise InputError(
                 str(folder),
-                f"{len(rows)} of {test['n_spins']} draws",
+                f"{n_there} of {len(numbers)} draws",
                 "all of them",
                 f"Do them again with: cytosurf increment {directory}",
             )
-        table = np.array([rows[k] for k in range(test["n_spins"])])
+        table = np.array([rows[k] for k in numbers])
         records.append(
             NullRecord(
                 features=test["features"],
@@ -293,6 +303,20 @@ def _rows(path: Path) -> dict[int, Row]:
     arrays = read_arrays(path, ("draws", "rows"))
     rows = zip(arrays["draws"].tolist(), arrays["rows"].tolist(), strict=True)
     return {k: (row[0], row[1], row[2]) for k, row in rows}
+
+
+def _filter(config: RunConfig, counted: npt.NDArray[np.bool_] | None) -> dict[str, Any] | None:
+    """Return what ``results.json`` says of draws that do not count; None without a filter."""
+    if counted is None:
+        return None
+    left_out = np.flatnonzero(~counted).tolist()
+    return {"max_distortion": config.max_distortion, "left_out": left_out}
+
+
+def _counted_numbers(test: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the draws that an entry of ``results.json`` counts."""
+    left_out = set((test.get("filter") or {}).get("left_out", []))
+    return [k for k in range(test["n_spins"] + len(left_out)) if k not in left_out]
 
 
 def _store(directory: Path, key: str, what: Mapping[str, str], entry: dict[str, Any]) -> None:

@@ -101,6 +101,16 @@ def test_increment_tests_have_a_paragraph(record):
     assert "were rotated (99 mirrored draws)" in text
 
 
+def test_draws_left_out_are_told(record):
+    """With the number of those that count."""
+    full = with_increment(record)
+    (entry,) = full.results["increment_tests"]
+    entry = entry | {"filter": {"max_distortion": 0.2, "left_out": [0, 4]}}
+    results = full.results | {"increment_tests": [entry]}
+    text = methods_text(replace(full, results=results))
+    assert "rotated (99 mirrored draws, and 2 left out for their distortion)" in text
+
+
 def test_families_name_both_corrections(record):
     """Holm's and Benjamini and Hochberg's."""
     nulls = [replace(null, p_holm=0.04, p_bh=0.03) for null in record.nulls]

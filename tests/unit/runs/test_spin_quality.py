@@ -1,5 +1,7 @@
 """Every spin of a run is measured, and a filter looks at rotations alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,6 +133,16 @@ class TestFilter:
             paths = [r.directory / "spins" for r in (finished, filtered)]
             chunks = [sorted(f.read_bytes() for f in p.glob(f"{name}*")) for p in paths]
             assert chunks[0] == chunks[1]
+
+    def test_spins_of_features(self, finished, filtered):
+        """Count where the same spins of labels do; all without a filter."""
+        assert module.counted_draws(finished, "mirrored", 3) is None
+        for policy, of in table(filtered.directory).groupby("rotation"):
+            found = module.counted_draws(filtered, policy, N_SPINS)
+            assert found.tolist() == of["used"].astype(bool).tolist()
+        strict = replace(filtered, config=filtered.config | {"max_distortion": 1e-6})
+        with pytest.raises(InputError, match="--spins: found 3 mirrored spins, all more distorted"):
+            module.counted_draws(strict, "mirrored", 3)
 
     def test_read_again(self, filtered):
         """A run that is loaded has the same nulls; one that lost its table says so."""

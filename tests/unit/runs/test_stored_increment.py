@@ -5,10 +5,12 @@ import pytest
 
 from cytosurf.compute.lock import check_unlocked, locked
 from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.nulls import SpinPValue
 from cytosurf.nulls import increment as increment_module
 from cytosurf.runs import inputs, load_run, read_json, stored_increment
 from cytosurf.runs.extend import add_to_run
 from cytosurf.runs.increment import increment_test
+from cytosurf.runs.spin_quality import read_quality
 from cytosurf.runs.stored_increment import add_increment_test
 from tests.unit.runs.cortex import FOLDS, comparable, cortex, feature_set, listing
 
@@ -135,6 +137,30 @@ def test_a_run_that_stopped_early_has_a_limit_alone(named_toy, tmp_path, monkeyp
     assert record.results["spin_test"]["stopping"]["stopped"]
     add_increment_test(folder, position="position")
     assert entries(folder)[0]["n_spins"] == 2
+
+
+def test_spins_that_distort_are_left_out(named_toy, tmp_path):
+    """By the limit of the run and the rotations of its label spins; surrogates all count."""
+    options = {"spins": 6, "rotation": "mirrored"}
+    named_toy(tmp_path / "whole", **options)
+    distortion = read_quality(tmp_path / "whole")["mirrored"].distortion
+    limit = float(np.sort(distortion)[2])
+    whole = add_increment_test(tmp_path / "whole", spins=8, position="noise").increment_nulls[0]
+    assert entries(tmp_path / "whole")[0]["filter"] is None
+    run = tmp_path / "run"
+    named_toy(run, **options, max_distortion=limit)
+    for n_spins in (6, 8):
+        record = add_increment_test(run, spins=n_spins, position="noise")
+        (null,), (test,) = record.increment_nulls, entries(run)
+        left_out = test["filter"]["left_out"]
+        assert test["filter"]["max_distortion"] == limit
+        assert [k for k in left_out if k < 6] == np.flatnonzero(distortion > limit).tolist()
+        expected = np.delete(whole.null[:n_spins], left_out)
+        np.testing.assert_array_equal(null.null, expected)
+        assert test["n_spins"] == len(expected)
+        assert test["p"] == SpinPValue.from_null(whole.observed, expected).p
+    add_increment_test(run, spins=2, null="surrogates", position="noise")
+    assert (entries(run)[1]["filter"], entries(run)[1]["n_spins"]) == (None, 2)
 
 
 def test_a_damaged_file_is_done_again(run):
