@@ -60,6 +60,7 @@ from cytosurf.runs.record import (
 from cytosurf.runs.regions import check_region
 from cytosurf.runs.results import make_record, make_results, tested_of_classes, warn_of_fits
 from cytosurf.runs.session import AllSessions, Clock, kept_warnings
+from cytosurf.runs.shards import settle_shards
 from cytosurf.runs.spin_quality import check_filter
 from cytosurf.runs.stopping import DoneChunk, Watch
 from cytosurf.runs.stored_increment import earlier_increments
@@ -226,6 +227,7 @@ def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
     results["family"] = suspend_family(directory)
     write_json(directory / RESULTS, results)
+    settle_shards(directory, config.spins)
     return load_run(directory)
 
 

@@ -100,7 +100,7 @@ def _add(
         seconds = spin_run(prepared, test, record, range(total), scheduler)
         changes = {"spins": total, "stop_after_exceedances": rule}
         tested = conclude(record, prepared.policies, seconds, changes)
-        settle_shards(directory)
+        settle_shards(directory, total)
         return tested
     wanted = shard.of(total)
     watch = Watch(record, prepared.policies, total)
@@ -205,7 +205,7 @@ def _merge(directory: Path, others: Sequence[Path]) -> RunRecord:
             message = rounding(directory, one, another)
             warnings.warn(message, CytosurfWarning, stacklevel=3)
     tested = conclude(record, policies, _seconds(record), changes)
-    settle_shards(directory)
+    settle_shards(directory, total)
     return tested
 
 

@@ -135,10 +135,19 @@ def not_merged(notes: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
     return {shard: note for shard, note in notes.items() if not note.get("merged")}
 
 
-def settle_shards(directory: Path) -> None:
-    """Note that the configuration has what the shards said; shards done later may say otherwise."""
+def settle_shards(directory: Path, n_spins: int) -> None:
+    """Note that a run has all spins of its shards: those done later may have another rule.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    n_spins : int
+        Spins that the run has in all; shards of more are left as they are.
+    """
     for shard, note in not_merged(shard_notes(directory)).items():
-        write_json(_note_path(directory, Shard.parse(shard)), note | _MERGED)
+        if note["n_spins"] <= n_spins:
+            write_json(_note_path(directory, Shard.parse(shard)), note | _MERGED)
 
 
 def stopping_of(

@@ -181,6 +181,9 @@ def test_the_latest_rule_counts(noise):
     shards(2, H)
     add_to_run(folder, None, stop_after_exceedances=0)
     assert merged() == MOST
+    shards(2, H)
+    noise("run", spins=MOST)
+    assert merged() == MOST
 
 
 class TestWatch:
