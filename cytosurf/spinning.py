@@ -20,7 +20,7 @@ from cytosurf.runs import (
     merge_into_run,
 )
 from cytosurf.runs.device import check_same_device
-from cytosurf.workflow import Decoding, correct
+from cytosurf.workflow import Decoding, correct, write_pages
 
 __all__ = ["Forecast", "forecast_spins", "increment", "merge", "spin"]
 
@@ -182,8 +182,6 @@ def increment(
     >>> run = cytosurf.increment("cytosurf-run-yeo7", position="harmonics:8")  # doctest: +SKIP
     >>> run.increment_tests[["features", "position", "observed", "p"]]  # doctest: +SKIP
     """
-    from cytosurf.report.outputs import write_outputs
-
     directory = Path(run_dir)
     check_writable(directory)
     record = add_increment_test(
@@ -196,7 +194,7 @@ def increment(
         statistic=statistic,
         jobs=jobs,
     )
-    write_outputs(record)
+    write_pages([record])
     return Decoding(record)
 
 
@@ -250,9 +248,6 @@ def _n_processes(jobs: int | None, scheduler: str | None) -> int | None:
 
 def _tested(record: RunRecord) -> Decoding:
     """Correct the family of a run whose tests have changed, and write tables and reports."""
-    from cytosurf.report.outputs import write_outputs
-
     (own,), others = correct([record], record.directory)
-    for run in (own, *others):
-        write_outputs(run)
+    write_pages([own, *others])
     return Decoding(own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,18 @@ from cytosurf.runs import (
     correct_family,
     family_members,
     prepare,
+    read_json,
     regain_family,
     run_map,
 )
 from cytosurf.runs import load_run as read_run
 from cytosurf.runs.extend import check_can_retest, retest
-from cytosurf.runs.family import FAMILY
+from cytosurf.runs.family import FAMILY, read_members, results_locked
 from cytosurf.runs.folders import check_not_above_runs, folder_or_scratch, run_directories
 from cytosurf.runs.inputs import Features, TargetLike
 from cytosurf.runs.names import folder_name, listed, names_of
 from cytosurf.runs.options import config_of
+from cytosurf.runs.record import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -266,10 +268,7 @@ def decode(
         records = [complete(run, classifier=classifier, command=command) for run in prepared]
         records, others = correct(records, root)
         if out is not None:
-            from cytosurf.report.outputs import write_outputs
-
-            for record in (*records, *others):
-                write_outputs(record)
+            write_pages([*records, *others])
     results = {name: Decoding(record) for name, record in zip(names, records, strict=True)}
     return results[names[0]] if len(names) == 1 else results
 
@@ -359,9 +358,7 @@ def write_reports(
             if asked:
                 records = [retest(Path(f), names, approximate_tail=approximate_tail) for f in given]
             records, others = correct(records, beside)
-    from cytosurf.report.outputs import write_outputs
-
-    pages = [write_outputs(record) for record in (*records, *others)]
+    pages = write_pages([*records, *others])
     family = beside / FAMILY
     written = [family] if len(records) > 1 and family.exists() else []
     return pages[: len(records)] + written
@@ -383,4 +380,19 @@ def correct(records: list[RunRecord], folder: Path) -> tuple[list[RunRecord], li
     ours = {record.directory.resolve() for record in records}
     former = {member for record in records for member in family_members(record.directory)}
     corrected = correct_family(records, folder)
-    return corrected, [read_run(run) for run in sorted(former - ours)]
+    return corrected, read_members(sorted(former - ours))
+
+
+def write_pages(records: Iterable[RunRecord]) -> list[Path]:
+    """Write tables and reports of runs; return the reports.
+
+    A run that another process has changed since it was read, as it may of a family, is read again.
+    """
+    from cytosurf.report.outputs import write_outputs
+
+    pages = []
+    for record in records:
+        with results_locked([record.directory]):
+            unchanged = read_json(record.directory / RESULTS) == record.results
+            pages.append(write_outputs(record if unchanged else read_run(record.directory)))
+    return pages

@@ -32,6 +32,7 @@ TOUCH_SECONDS = 30.0
 # files on shared disks may be a minute old.)
 STALE_SECONDS = 180.0
 LOOK_SECONDS = 1.0
+WAIT_SECONDS, POLL_SECONDS = 300.0, 0.05  # of who waits for its turn
 SHARE = "Wait for it, or share the spins: cytosurf spin RUN_DIR --shard 1/2."
 
 
@@ -65,14 +66,42 @@ def locked(directory: Path, shard: str | None = None, *, way_out: str = SHARE) -
     # Who came at the same moment finds this file, or is found here: at most one goes on.
     try:
         check_unlocked(directory, shard, but=path, way_out=way_out)
-        ended = threading.Event()
-        thread = threading.Thread(target=_touch_until, args=(path, ended), daemon=True)
-        thread.start()
-        try:
+        with _touching(path):
             yield
-        finally:
-            ended.set()
-            thread.join()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep other processes and threads out while a short block runs: who comes later waits.
+
+    Parameters
+    ----------
+    path : Path
+        The file that says who is at work, in a directory that is there. Its name is no `PREFIX`.
+
+    Raises
+    ------
+    InputError
+        If another process is still at work after five minutes.
+    WriteError
+        If the file cannot be written.
+    """
+    end = time.monotonic() + WAIT_SECONDS
+    while not _create(path):
+        # Nothing to read is a lock that has just gone, or is being written.
+        if (lock := _read(path)) and not _holds(lock, path, path.parent):
+            with writing(path):
+                _remove(path)
+        elif time.monotonic() >= end:
+            way_out = f"Wait for it, or remove {path} if it has ended; then run the command again."
+            raise _refusal(path.parent, path, way_out)
+        else:
+            time.sleep(POLL_SECONDS)
+    try:
+        with _touching(path):
+            yield
     finally:
         path.unlink(missing_ok=True)
 
@@ -166,7 +195,11 @@ def _read(path: Path) -> dict[str, Any]:
 def _is_held(path: Path, directory: Path) -> bool:
     """Return whether the process that left a lock is still at work on this directory."""
     lock = _read(path)
-    if not lock or lock.get("directory") != directory.stat().st_ino:
+    return bool(lock) and _holds(lock, path, directory)
+
+
+def _holds(lock: dict[str, Any], path: Path, directory: Path) -> bool:
+    if lock.get("directory") != directory.stat().st_ino:
         return False
     if lock.get("host") != socket.gethostname():
         return _is_touched(path)
@@ -209,6 +242,19 @@ def _is_touched(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def _touching(path: Path) -> Iterator[None]:
+    """Touch a lock while the block runs, so that other hosts know of it."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_touch_until, args=(path, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _touch_until(path: Path, ended: threading.Event) -> None:
     while not ended.wait(TOUCH_SECONDS):
         with contextlib.suppress(OSError):
@@ -217,7 +263,8 @@ def _touch_until(path: Path, ended: threading.Event) -> None:
 
 def _refusal(directory: Path, path: Path, way_out: str) -> InputError:
     lock = _read(path)
-    shard = path.name.removeprefix(f"{PREFIX}-shard-") if path.name != PREFIX else ""
+    of_shard = path.name.startswith(f"{PREFIX}-shard-")
+    shard = path.name.removeprefix(f"{PREFIX}-shard-") if of_shard else ""
     doing = f" on shard {shard.replace('-', '/')}" if shard else ""
     return InputError(
         str(directory),

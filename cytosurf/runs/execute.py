@@ -34,7 +34,7 @@ from cytosurf.runs.directory import (
     warn_of_rounding,
     with_earlier_requests,
 )
-from cytosurf.runs.family import suspend_family
+from cytosurf.runs.family import family_locked, suspend_family
 from cytosurf.runs.inputs import (
     FEATURES,
     Features,
@@ -225,8 +225,9 @@ def _complete(prepared: Prepared, classifier: Any, command: str) -> RunRecord:
     results["increment_tests"] = earlier_increments(directory, run)
     results["feature_tests"] = earlier_increments(directory, run, "feature_tests")
     write_json(directory / INFO, _info(prepared, command, messages, clock.seconds))
-    results["family"] = suspend_family(directory)
-    write_json(directory / RESULTS, results)
+    with family_locked([directory]):
+        results["family"] = suspend_family(directory)
+        write_json(directory / RESULTS, results)
     settle_shards(directory, config.spins)
     return load_run(directory)
 

@@ -19,7 +19,7 @@ from cytosurf.runs.chunks import check_same_run, chunk_paths, spins_of
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
-from cytosurf.runs.family import suspend_family
+from cytosurf.runs.family import family_locked, suspend_family
 from cytosurf.runs.inputs import Inputs
 from cytosurf.runs.outcome import check_tested, spin_test_outcome, spins_that_decide, spun_sets
 from cytosurf.runs.policies import policies_of
@@ -291,13 +291,14 @@ def conclude(
     record = replace(record, config=config.model_dump(mode="json"))
     outcome = spin_test_outcome(record, policies, config.spins)
     info = read_json(directory / INFO)
-    family = suspend_family(directory)
-    results = read_json(directory / RESULTS)
-    write_config(directory, config)
-    write_json(directory / INFO, info | {"timings_s": info["timings_s"] | {"spins": seconds}})
     together = seconds + sum(note["seconds"] for note in shard_notes(directory).values())
-    results |= {"spin_test": outcome | {"seconds": round(together, 3)}, "family": family}
-    write_json(directory / RESULTS, results)
+    with family_locked([directory]):
+        family = suspend_family(directory)
+        results = read_json(directory / RESULTS)
+        write_config(directory, config)
+        write_json(directory / INFO, info | {"timings_s": info["timings_s"] | {"spins": seconds}})
+        results |= {"spin_test": outcome | {"seconds": round(together, 3)}, "family": family}
+        write_json(directory / RESULTS, results)
     return load_run(directory)
 
 

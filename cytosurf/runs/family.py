@@ -3,16 +3,22 @@
 A run belongs to one family at a time, and says in ``results.json`` which runs that are. When the
 tests of one member change, the corrected p-values of all are void: they are set to null, and
 ``family.json`` is removed, before the new tests are written.
+
+Processes that work on different runs of a family write each other's ``results.json``, so whoever
+changes one holds it while he reads and writes it, with those of the family (`family_locked`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from cytosurf.errors import InputError
+from cytosurf.compute.lock import one_at_a_time
+from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import benjamini_hochberg, holm
 from cytosurf.runs.record import (
     RESULTS,
@@ -24,7 +30,47 @@ from cytosurf.runs.record import (
 )
 
 FAMILY = "family.json"
+RESULTS_LOCK = ".results-lock"
 SHARED = ("features", "baseline", "statistic", "rotation")
+
+
+@contextmanager
+def results_locked(directories: Iterable[Path]) -> Iterator[None]:
+    """Keep others from writing ``results.json`` of runs while the block runs; wait for them first.
+
+    Parameters
+    ----------
+    directories : iterable of Path
+        Run directories.
+
+    Raises
+    ------
+    InputError
+        If another process does not end in five minutes.
+    """
+    with ExitStack() as locks:
+        # In one order, so that no two processes wait for each other.
+        for folder in sorted({directory.resolve() for directory in directories}):
+            locks.enter_context(one_at_a_time(folder / RESULTS_LOCK))
+        yield
+
+
+@contextmanager
+def family_locked(directories: Sequence[Path]) -> Iterator[None]:
+    """Do what `results_locked` does, for runs and all members of their families.
+
+    Parameters
+    ----------
+    directories : sequence of Path
+        Run directories, finished or not.
+    """
+    while True:
+        runs = _with_members(directories)
+        with results_locked(runs):
+            # While one waited, a run may have joined another family.
+            if _with_members(directories) <= runs:
+                yield
+                return
 
 
 def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRecord]:
@@ -50,9 +96,17 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
     """
     if len(records) < 2:
         return list(records)
-    for record in records:
-        dissolve_family(record.directory)
-    results = [read_json(record.directory / RESULTS) for record in records]
+    folders = [record.directory.resolve() for record in records]
+    with family_locked(folders):
+        _correct(folders, directory)
+    return [load_run(record.directory) for record in records]
+
+
+def _correct(folders: Sequence[Path], directory: Path) -> None:
+    """Do what `correct_family` says with runs whose families are locked."""
+    for folder in folders:
+        dissolve_family(folder)
+    results = [read_json(folder / RESULTS) for folder in folders]
     families: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, result in enumerate(results):
         for test in spin_tests_of(result):
@@ -67,17 +121,15 @@ def correct_family(records: Sequence[RunRecord], directory: Path) -> list[RunRec
         corrected = zip(holm(p).tolist(), benjamini_hochberg(p).tolist(), strict=True)
         for (i, test), (p_holm, p_bh) in zip(family, corrected, strict=True):
             test["p_holm"], test["p_bh"] = p_holm, p_bh
-            where = {"run": records[i].directory.name, "target": results[i]["target"]}
+            where = {"run": folders[i].name, "target": results[i]["target"]}
             rows.append(where | test)
     write_json(directory / FAMILY, {"schema": 1, "method": "Holm", "tests": rows})
-    folders = [record.directory.resolve() for record in records]
     for folder, result in zip(folders, results, strict=True):
         result["family"] = {
             "file": os.path.relpath(directory.resolve() / FAMILY, folder),
             "runs": [os.path.relpath(member, folder) for member in folders],
         }
         write_json(folder / RESULTS, result)
-    return [load_run(record.directory) for record in records]
 
 
 def family_members(directory: Path) -> list[Path]:
@@ -99,7 +151,8 @@ def suspend_family(directory: Path) -> dict[str, Any] | None:
     """Void the corrected p-values of the family of a run whose tests are about to change.
 
     Sets ``p_holm`` and ``p_bh`` to null in all its runs and removes ``family.json``. The runs still
-    know each other, so that `regain_family` can correct them again.
+    know each other, so that `regain_family` can correct them again. The caller holds them by
+    `family_locked`, until he has written the new tests.
 
     Parameters
     ----------
@@ -120,7 +173,7 @@ def suspend_family(directory: Path) -> dict[str, Any] | None:
 
 
 def dissolve_family(directory: Path) -> None:
-    """Void the corrected p-values of the family of a run for good.
+    """Void the corrected p-values of the family of a run for good; the caller holds it.
 
     Parameters
     ----------
@@ -141,17 +194,55 @@ def regain_family(record: RunRecord) -> list[RunRecord]:
     Returns
     -------
     list of RunRecord
-        The run and after it the other members; the run alone if it has no family any more.
+        The run and after it the other members that can be read, see `read_members`; the run alone
+        if it has no family any more.
     """
-    members = family_members(record.directory)
-    others = [folder for folder in members if folder != record.directory.resolve()]
-    if not others:
-        dissolve_family(record.directory)
-        return [load_run(record.directory)] if members else [record]
-    place = (record.directory / record.results["family"]["file"]).resolve().parent
-    corrected = correct_family([load_run(folder) for folder in members], place)
-    own = [load_run(record.directory)]
-    return own + [run for run in corrected if run.directory in others]
+    own = record.directory.resolve()
+    with family_locked([own]):
+        members = family_members(own)
+        others = [folder for folder in members if folder != own]
+        if others:
+            file = read_json(own / RESULTS)["family"]["file"]
+            _correct(members, (own / file).resolve().parent)
+        else:
+            dissolve_family(own)
+    return [load_run(record.directory), *read_members(others)] if members else [record]
+
+
+def read_members(directories: Sequence[Path]) -> list[RunRecord]:
+    """Read runs whose corrected p-values have changed, to write their reports again.
+
+    Parameters
+    ----------
+    directories : sequence of Path
+        Run directories.
+
+    Returns
+    -------
+    list of RunRecord
+        Without runs that cannot be read whole, which have their p-values already.
+
+    Warns
+    -----
+    CytosurfWarning
+        Naming the runs that are left out: their spins are missing or damaged, say.
+    """
+    records = []
+    for directory in directories:
+        try:
+            records.append(load_run(directory))
+        except InputError as error:
+            message = (
+                f"{error} Corrected p-values of its family are in its {RESULTS}; its tables and "
+                f"report are the old ones: cytosurf report {directory} writes them again."
+            )
+            warnings.warn(message, CytosurfWarning, stacklevel=3)
+    return records
+
+
+def _with_members(directories: Iterable[Path]) -> set[Path]:
+    runs = {directory.resolve() for directory in directories}
+    return runs | {member for run in runs for member in family_members(run)}
 
 
 def _runs_of(directory: Path) -> list[Path]:

@@ -37,6 +37,7 @@ from cytosurf.nulls.increment import (
 )
 from cytosurf.runs.config import RunConfig, read_config
 from cytosurf.runs.directory import check_named_inputs, check_same_inputs
+from cytosurf.runs.family import results_locked
 from cytosurf.runs.increment import increment_data
 from cytosurf.runs.inputs import Inputs, load_inputs
 from cytosurf.runs.record import (
@@ -145,7 +146,8 @@ def add_increment_test(
             counted=counted,
         )
         kept = {"filter": _filter(config, counted), "folder": folder.name}
-        _store(directory, key, what, _entry(outcome) | what | kept)
+        with results_locked([directory]):
+            _store(directory, key, what, _entry(outcome) | what | kept)
         return load_run(directory)
 
 

@@ -3,8 +3,11 @@
 import pytest
 
 import cytosurf
+from cytosurf.compute import lock
 from cytosurf.errors import InputError
-from cytosurf.runs import correct_family, read_json
+from cytosurf.runs import correct_family, load_run, read_json
+from cytosurf.runs.family import results_locked
+from cytosurf.workflow import write_pages
 from tests.unit.runs.conftest import named_toy  # noqa: F401
 
 
@@ -43,6 +46,32 @@ def test_more_spins_of_one_run_correct_its_family_again(named_toy, tmp_path):  #
         smaller, larger = sorted([a["p"], b["p"]])
         first = min(1, 2 * smaller)
         assert sorted([a["p_holm"], b["p_holm"]]) == pytest.approx([first, max(first, larger)])
+
+
+def test_results_wait_for_who_writes_them(named_toy, tmp_path, monkeypatch):  # noqa: F811
+    """Those of a whole family; the spins are kept."""
+    records = [named_toy(tmp_path / name, spins=3) for name in ("a", "b")]
+    correct_family(records, tmp_path)
+    with monkeypatch.context() as patch, results_locked([tmp_path / "b"]):
+        patch.setattr(lock, "WAIT_SECONDS", 0.0)
+        for run, work in (
+            ("a", lambda: cytosurf.spin(tmp_path / "a", 5)),
+            ("b", lambda: cytosurf.increment(tmp_path / "b", position="position", spins=2)),
+        ):
+            with pytest.raises(InputError, match="at work since"):
+                work()
+            assert load_run(tmp_path / run).results["spin_test"]["n_spins"] == 3
+    assert cytosurf.spin(tmp_path / "a", 5).record.results["spin_test"]["n_spins"] == 5
+
+
+def test_pages_are_of_what_is_on_disk(named_toy, tmp_path):  # noqa: F811
+    """Not of a record that another process has left behind."""
+    old = named_toy(tmp_path / "run", spins=3)
+    cytosurf.spin(tmp_path / "run", 19)
+    expected = (tmp_path / "run" / "spin_test.tsv").read_bytes()
+    (page,) = write_pages([old])
+    assert page == tmp_path / "run" / "report.html"
+    assert (tmp_path / "run" / "spin_test.tsv").read_bytes() == expected
 
 
 def test_forecast(bare):

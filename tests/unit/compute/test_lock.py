@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cytosurf.compute import lock
-from cytosurf.compute.lock import check_unlocked, locked
+from cytosurf.compute.lock import check_unlocked, locked, one_at_a_time
 from cytosurf.errors import InputError
 from tests.unit.compute.holding import other_process
 
@@ -86,6 +86,45 @@ class TestLocked:
             check_unlocked(tmp_path)
         with locked(tmp_path):
             pass
+
+
+class TestOneAtATime:
+    """Short work that waits for its turn."""
+
+    def test_everybody_has_a_turn(self, tmp_path):
+        """One after the other: no count is lost, and nothing is left."""
+        count, barrier = tmp_path / "count", threading.Barrier(4)
+        count.write_text("0")
+
+        def work():
+            barrier.wait()
+            for _ in range(5):
+                with one_at_a_time(tmp_path / "turn"):
+                    before = int(count.read_text())
+                    time.sleep(0.002)
+                    count.write_text(str(before + 1))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert count.read_text() == "20"
+        assert list(tmp_path.iterdir()) == [count]
+
+    def test_nobody_waits_for_ever(self, tmp_path, monkeypatch):
+        """Nor at all for a process that has ended."""
+        monkeypatch.setattr(lock, "WAIT_SECONDS", 0.1)
+        path = tmp_path / "turn"
+        with one_at_a_time(path):
+            expected = rf"process {os.getpid()} on .* at work since 20.*remove {path}"
+            with pytest.raises(InputError, match=expected), one_at_a_time(path):
+                pass
+        assert lock._create(path)
+        change(path, process_start=-1)
+        with one_at_a_time(path):
+            pass
+        assert not path.exists()
 
 
 class TestCheckUnlocked:

@@ -2,11 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cytosurf.runs.family import correct_family, family_members, regain_family
+from cytosurf.compute import lock
+from cytosurf.errors import CytosurfWarning, InputError
+from cytosurf.runs.family import (
+    correct_family,
+    family_locked,
+    family_members,
+    regain_family,
+    results_locked,
+)
 from cytosurf.runs.record import load_run
 from tests.unit.nulls.oracles import holm_by_definition
 
@@ -163,6 +172,45 @@ def test_a_family_of_which_runs_are_gone(trio):
     assert last.results["family"] is None
     assert holm_on_disk(folder) == {"b": [None] * 4}
     assert not (folder / "family.json").exists()
+
+
+def test_nobody_else_writes_the_results_of_a_family(trio, monkeypatch):
+    """Whoever redoes or corrects a member waits for who corrects another: no test is lost."""
+    do, folder = trio
+    monkeypatch.setattr(lock, "WAIT_SECONDS", 0.0)
+    runs = [load_run(folder / name) for name in "abc"]
+    before = [(folder / name / "results.json").read_bytes() for name in "abc"]
+    with results_locked([folder / "c"]):
+        for work in (
+            lambda: do("a", spins=5),
+            lambda: correct_family(runs[:2], folder),
+            lambda: regain_family(runs[0]),
+        ):
+            with pytest.raises(InputError, match=rf"{folder / 'c'}: found process .* at work"):
+                work()
+    assert before == [(folder / name / "results.json").read_bytes() for name in "abc"]
+    with family_locked([folder / "a"]), pytest.raises(InputError), results_locked([folder / "b"]):
+        pass
+    regain_family(do("a", spins=5))
+    assert all(None not in values for values in holm_on_disk(folder).values())
+
+
+def test_who_has_joined_another_family_meanwhile(trio):
+    """Is asked where it is now, not where it was when its record was read."""
+    _, folder = trio
+    before = load_run(folder / "a")
+    alone = replace(before, results=before.results | {"family": None})
+    assert [run.directory.name for run in regain_family(alone)] == ["a", "b", "c"]
+
+
+def test_a_member_whose_spins_are_gone(trio):
+    """Is corrected all the same, and named."""
+    do, folder = trio
+    shutil.rmtree(folder / "b" / "spins")
+    with pytest.warns(CytosurfWarning, match=rf"b/spins: found .*cytosurf report {folder}/b"):
+        family = regain_family(do("a", spins=5))
+    assert [run.directory.name for run in family] == ["a", "c"]
+    assert all(None not in values for values in holm_on_disk(folder).values())
 
 
 def test_a_family_moves_as_a_whole(trio, tmp_path):
