@@ -143,7 +143,8 @@ def _position_sentences(record: RunRecord, features: str, baseline: str | None) 
 def _tested_differences(record: RunRecord, features: str, other: str) -> npt.NDArray[np.float64]:
     """Return macro-F1 of features less that of another set in the folds that test a vertex."""
     differences = np.array(fold_differences(record, features, other))
-    return differences[~np.isnan(differences)]
+    tested: npt.NDArray[np.float64] = differences[~np.isnan(differences)]
+    return tested
 
 
 def _other_sets_sentence(record: RunRecord) -> list[str]:
