@@ -24,6 +24,7 @@ from cytosurf.nulls import SpinAssigner, SpinTest, check_spin_count, statistic_n
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import provenance, spins
 from cytosurf.runs.chunks import check_same_run, has_chunks, n_spins_from_zero
+from cytosurf.runs.comparisons import check_tested, spun_sets
 from cytosurf.runs.config import RunConfig, write_config
 from cytosurf.runs.device import device_facts, identity_of_refits, processes_of
 from cytosurf.runs.directory import (
@@ -46,7 +47,7 @@ from cytosurf.runs.inputs import (
 )
 from cytosurf.runs.maps import write_maps
 from cytosurf.runs.observed import decode_observed
-from cytosurf.runs.outcome import check_tested, spin_test_outcome, spun_sets
+from cytosurf.runs.outcome import spin_test_outcome
 from cytosurf.runs.policies import chosen_policies, rotation_policies
 from cytosurf.runs.record import (
     INFO,

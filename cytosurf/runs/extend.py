@@ -16,12 +16,13 @@ from cytosurf.nulls import SpinTest, statistic_named
 from cytosurf.nulls.rotations import Policy
 from cytosurf.runs import spins
 from cytosurf.runs.chunks import check_same_run, chunk_paths, spins_of
+from cytosurf.runs.comparisons import check_tested, spun_sets
 from cytosurf.runs.config import RunConfig, make_config, read_config, write_config
 from cytosurf.runs.directory import check_named_inputs, rounding
 from cytosurf.runs.execute import Prepared, make_spin_test, prepare, spin_run
 from cytosurf.runs.family import family_locked, suspend_family
 from cytosurf.runs.inputs import Inputs
-from cytosurf.runs.outcome import check_tested, spin_test_outcome, spins_that_decide, spun_sets
+from cytosurf.runs.outcome import spin_test_outcome, spins_that_decide
 from cytosurf.runs.policies import policies_of
 from cytosurf.runs.provenance import differences, made_with
 from cytosurf.runs.record import INFO, RESULTS, RunRecord, load_run, read_json, write_json

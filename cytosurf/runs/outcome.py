@@ -8,7 +8,7 @@ same counts and stand apart, since they may have been chosen after the run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cytosurf.decoding.marginals import Marginals, marginals
 from cytosurf.errors import CytosurfWarning, InputError
 from cytosurf.nulls import (
     SpinPValue,
@@ -30,7 +29,16 @@ from cytosurf.nulls.rotations import Policy
 from cytosurf.nulls.statistics import DIFFERENCE, Statistic, class_f1, is_of_a_class
 from cytosurf.runs.chunks import UNCONVERGED, n_spins_from_zero, read_spins
 from cytosurf.runs.class_tests import class_test
-from cytosurf.runs.config import COORDINATES, DEFAULT_STATISTIC
+from cytosurf.runs.comparisons import (
+    Pair,
+    compared,
+    deciding_tests,
+    observed_statistic,
+    preferred_policy,
+    spun_sets,
+    tests_of,
+)
+from cytosurf.runs.config import DEFAULT_STATISTIC
 from cytosurf.runs.record import NullRecord, RunRecord
 from cytosurf.runs.spin_quality import (
     N_CLASSES,
@@ -41,97 +49,9 @@ from cytosurf.runs.spin_quality import (
 )
 
 Float64 = npt.NDArray[np.float64]
-Pair = tuple[str, str | None]
 
 _CLASS_F1 = "F1 of each class"
 _ALWAYS: dict[str, Statistic] = {_CLASS_F1: class_f1, N_CLASSES: classes_present}
-
-
-def preferred_policy(
-    baseline: str | None, policies: tuple[Policy, ...], statistic: str = DEFAULT_STATISTIC
-) -> Policy:
-    """Return the policy to quote: independent, as published, for differences to coordinates.
-
-    Mirrored for everything else, other statistics among it.
-    """
-    published = baseline == COORDINATES and statistic == DEFAULT_STATISTIC
-    preferred: Policy = "independent" if published else "mirrored"
-    return preferred if preferred in policies else policies[0]
-
-
-def spun_sets(config: Mapping[str, Any]) -> list[str]:
-    """Return the feature sets that are decoded in every spin: features, then baselines."""
-    return list(dict.fromkeys([*config["features"], *config["baseline"]]))
-
-
-def tests_of(config: Mapping[str, Any]) -> list[Pair]:
-    """Return the tests of a run: each feature set against each baseline, and on its own."""
-    return [
-        (features, baseline)
-        for features in config["features"]
-        for baseline in (*[b for b in config["baseline"] if b != features], None)
-    ]
-
-
-def deciding_tests(
-    config: Mapping[str, Any], policies: tuple[Policy, ...]
-) -> list[tuple[Pair, Policy]]:
-    """Return the tests that must be settled before spins may end: what the run is about.
-
-    The differences to the baselines, under the policy to quote; scores where there is no baseline.
-    """
-    pairs = tests_of(config)
-    differences = [pair for pair in pairs if pair[1] is not None]
-    return [(pair, preferred_policy(pair[1], policies)) for pair in differences or pairs]
-
-
-def observed_statistic(record: RunRecord, statistic: Statistic = fold_mean_macro_f1) -> Float64:
-    """Return a statistic of the real labels, (n_sets, ...), in the order of `spun_sets`."""
-    return np.stack([statistic(marginals(record.counts[n])) for n in spun_sets(record.config)])
-
-
-def compared(values: Float64, config: Mapping[str, Any], pair: Pair, axis: int = 1) -> Float64:
-    """Return the values of a feature set less those of its baseline, if it has one.
-
-    Parameters
-    ----------
-    values : ndarray
-        Of all spun sets along `axis`.
-    config : mapping
-        The configuration.
-    pair : tuple
-        Features, and baseline or None.
-    axis : int, optional
-        Dimension of the sets.
-    """
-    order = spun_sets(config)
-    result = values.take(order.index(pair[0]), axis=axis)
-    if pair[1] is not None:
-        result = result - values.take(order.index(pair[1]), axis=axis)
-    return np.asarray(result)
-
-
-def check_tested(
-    names: Iterable[str], keys: Sequence[int], class_names: Sequence[str], n_tested: Sequence[int]
-) -> None:
-    """Raise `InputError` for a statistic of a class of which no fold tests a vertex.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Statistics, as for `cytosurf.nulls.statistic_named`.
-    keys, class_names : sequence of int, of str
-        The classes.
-    n_tested : sequence of int
-        Tested vertices of each.
-    """
-    of_truth = np.asarray(n_tested, np.float64)[None]
-    perfect = Marginals(of_truth, of_truth, of_truth)
-    for name in names:
-        statistic = statistic_named(name, keys, class_names)
-        if is_of_a_class(name) and np.isnan(statistic(perfect)):
-            found = "a class of which no fold tests a vertex"
-            raise InputError(f"--statistic {name}", found, "a class that is tested")
 
 
 def spins_that_decide(record: RunRecord, policies: tuple[Policy, ...], n_spins: int) -> int:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cytosurf.nulls import clopper_pearson
 from cytosurf.nulls.pvalues import TIE_TOLERANCE
 from cytosurf.nulls.rotations import Policy
-from cytosurf.runs.outcome import (
+from cytosurf.runs.comparisons import (
     compared,
     deciding_tests,
     observed_statistic,
