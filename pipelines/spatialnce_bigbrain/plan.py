@@ -58,8 +58,7 @@ OF_SEEDS = [name for seed in SEEDS for name in of_seed(seed)]
 DECODINGS = {
     "base": Decoding(TARGETS, BASE),
     **{f"seed-{seed}": Decoding(TARGETS, of_seed(seed)) for seed in SEEDS},
-    "bins": Decoding(TARGETS, [embedding(f"{m}-bins") for m in ("spatialnce", "untrained")]),
-    "simclr-bins": Decoding(TARGETS, [embedding("simclr-bins")]),
+    "bins": Decoding(TARGETS, [embedding(f"{model}-bins") for model in MODELS]),
     "left": Decoding(TARGETS, [*LEFT, *BASE[1:]], "left-to-right"),
     "slabs": Decoding(TARGETS, [*of_seed(0), *BASE], "slabs"),
     **{
@@ -73,12 +72,12 @@ DECODINGS = {
 }
 AXES = {
     "axes": [*of_seed(0), *MAPS],
-    "axes-bins": [embedding(f"{m}-bins") for m in ("spatialnce", "untrained")],
+    "axes-bins": [embedding(f"{model}-bins") for model in MODELS],
 }
 JOINED = ("joined-seed-0", "joined-base")
 QUESTIONS = {
     "published folds": ("seed-0", "base"),
-    "(a) even slabs": ("bins", "simclr-bins", "base"),
+    "(a) even slabs": ("bins", "base"),
     "(b) folds of slabs": ("slabs",),
     "(c) unseen folds": ("unseen",),
     "(d) left to right": ("left",),
@@ -92,6 +91,5 @@ PARTS = {
     "unseen": ["unseen"],
     "refolded": [name for name in DECODINGS if name.startswith("folds-")],
     "joined": ["joined-base", "joined-seed-0"],
-    "simclr-bins": ["simclr-bins"],
     "difumo64": ["difumo64", "difumo64-joined"],
 }

@@ -5,14 +5,13 @@
 Parts, in the order in which they are made if none is named:
 
 seeds        three seeds of each model, Yeo 7 and Yeo 17, and what they are compared with
-bins         (a) SpatialNCE, and untrained, on profiles normalised in coronal slabs of 1 mm
+bins         (a) the three models on profiles normalised in coronal slabs of 1 mm
 axes         (e) R2 of each axis of position from each feature set
 left         (d) trained on the left hemisphere, decoder too, tested on the right
 slabs        (b) folds of coronal slabs over both hemispheres
 unseen       (c) a training for each fold, without its test vertices and 5.3 mm around them
 refolded     the seeds again with four other draws of superblocks and folds
 joined       every set with coordinates and with harmonics:32
-simclr-bins  SimCLR on the normalised profiles of (a)
 difumo64     the sets of seed 0 against DiFuMo 64
 
 ``FOLDER/scores.json`` then holds every score by fold, ``FOLDER/table.md`` the tables. ``--show``

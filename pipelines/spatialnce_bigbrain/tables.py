@@ -93,7 +93,7 @@ def summary_table(found: dict[str, Scores], target: str) -> str:
     rows = []
     for question in QUESTIONS:
         of = of_question(found, question, target)
-        if of:
+        if "spatialnce" in of:
             own = of["spatialnce"]
             minus = [difference(own, of[name]) if name in of else "" for name in others]
             rows.append([question, score(own), *minus])
@@ -134,8 +134,7 @@ def tables(found: dict[str, Scores]) -> dict[str, str]:
         if both:
             made[f"joined, {target}"] = joined_table(alone, both)
         if target in found.get("bins", {}):
-            normalised = found["bins"][target] | found.get("simclr-bins", {}).get(target, {})
-            made[f"bins, {target}"] = table(normalised | alone)
+            made[f"bins, {target}"] = table(found["bins"][target] | alone)
         for part in ("left", "slabs", "unseen"):
             if target in found.get(part, {}):
                 made[f"{part}, {target}"] = table(found[part][target])
