@@ -84,7 +84,7 @@ def test_what_is_no_model_is_refused(run, patches, tmp_path):
 
 
 def test_a_training_that_goes_on_is_not_finished(run, tmp_path):
-    """Weights of fewer steps than are asked for now are given by their own folder alone."""
+    """Weights of fewer steps than the run goes on to are given by their own folder alone."""
     longer = tmp_path / "longer"
     shutil.copytree(run, longer)
     assert model_directory(longer) == longer / "model"
